@@ -1,0 +1,218 @@
+"""Batches: records gathered into one plaintext, small by differences; and back again.
+
+The plaintext is a MessagePack array of sections (`docs/wire.md`). Columns of a track or series
+hold the first value, the first difference, then second differences, zig-zagged (0, -1, 1, -2 ...
+become 0, 1, 2, 3 ...) so that steady motion gives numbers of one byte; zeros at a column's end are
+left out, so that a column that does not change, or time at a steady rate, costs next to nothing.
+"""
+
+from agent import port
+from agent.records import (
+    ANCHOR,
+    EVENT,
+    GAP,
+    HAS_ALT,
+    HAS_HEADING,
+    HAS_SATS,
+    HAS_SPEED,
+    POSITION,
+    VALUE,
+)
+
+MAX_POSITIONS = 60  # a minute at 1 Hz: beyond that a lost frame hurts more than its header costs
+MAX_VALUES = 240  # readings in a batch: about 1 KB, what a small chip seals and sends at once
+MAX_EVENTS = 16
+MAX_EVENT_BYTES = 512  # of one event's fields, so that a batch stays below a frame's cap
+MAX_ROWS = 600  # what a reader accepts in a section, before it makes room for it
+_COLUMNS = 8
+# (index in a POSITION record, flag that says the value is there)
+_OPTIONAL = ((4, HAS_ALT), (5, HAS_SPEED), (6, HAS_HEADING), (7, HAS_SATS))
+
+
+class BatchError(ValueError):
+    """A plaintext that is no batch of this version."""
+
+
+def pack_column(values):
+    """List of zig-zagged differences of a list of integers."""
+    out = []
+    last = step = 0
+    for i, value in enumerate(values):
+        d = value - last
+        last = value
+        z = d - step if i > 1 else d
+        if i:
+            step = d
+        out.append(2 * z if z >= 0 else -2 * z - 1)
+    while out and not out[-1]:
+        out.pop()
+    return out
+
+
+def unpack_column(packed, n):
+    """The `n` integers of a column. Raises BatchError."""
+    if not isinstance(packed, list) or len(packed) > n:
+        raise BatchError("a column does not fit %d rows" % n)
+    out = []
+    last = step = 0
+    for i in range(n):
+        z = packed[i] if i < len(packed) else 0
+        if not isinstance(z, int) or z < 0:
+            raise BatchError("a column holds %r" % (z,))
+        d = -((z + 1) >> 1) if z & 1 else z >> 1
+        if i > 1:
+            d += step
+        if i:
+            step = d
+        last += d
+        out.append(last)
+    return out
+
+
+class Batch:
+    """Gathers records of one lane until somebody encodes it."""
+
+    def __init__(self):
+        self.clear()
+
+    def clear(self):
+        self._anchors = []
+        self._track = []
+        self._series = {}
+        self._events = []
+        self._values = 0
+        self.records = 0
+        self.started = None  # uptime of the oldest record
+
+    def is_full(self):
+        """True when nothing more should be added before it is encoded."""
+        return (
+            len(self._track) >= MAX_POSITIONS
+            or self._values >= MAX_VALUES
+            or len(self._events) >= MAX_EVENTS
+        )
+
+    def add(self, record, now):
+        """Takes a record of any kind; `now` starts the batch's age."""
+        kind = record[0]
+        if kind == POSITION:
+            self._track.append(record)
+        elif kind == VALUE:
+            self._series.setdefault(record[2], []).append(record)
+            self._values += 1
+        elif kind == ANCHOR:
+            self._anchors.append(record)
+        else:
+            self._events.append(record)
+        self.records += 1
+        if self.started is None:
+            self.started = now
+
+    def encode(self):
+        """The plaintext. Equal records give equal bytes on every interpreter."""
+        sections = [list(a) for a in self._anchors]
+        if self._track:
+            sections.append(_track_section(self._track))
+        for signal in sorted(self._series):
+            rows = self._series[signal]
+            times = pack_column([row[1] for row in rows])
+            values = pack_column([row[3] for row in rows])
+            sections.append([VALUE, signal, len(rows), times, values])
+        for event in self._events:
+            sections.append(list(event))
+        return port.packb(sections)
+
+
+def _track_section(rows):
+    """Absent values repeat the last one (a difference of nothing) and have their flag off."""
+    columns = []
+    for index in (1, 2, 3):
+        columns.append(pack_column([row[index] for row in rows]))
+    for index, _ in _OPTIONAL:
+        filled = []
+        last = 0
+        for row in rows:
+            if row[index] is not None:
+                last = row[index]
+            filled.append(last)
+        columns.append(pack_column(filled))
+    columns.append(pack_column([row[8] for row in rows]))
+    return [POSITION, len(rows)] + columns  # noqa: RUF005 MicroPython has no [*a] here
+
+
+def decode(plaintext):
+    """List of the batch's records. Raises BatchError, never anything else."""
+    try:
+        sections = port.unpackb(plaintext)
+    except (ValueError, TypeError) as e:
+        raise BatchError("no MessagePack: %s" % e)
+    if not isinstance(sections, list):
+        raise BatchError("not a list of sections")
+    records = []
+    for section in sections:
+        if not isinstance(section, list) or not section:
+            raise BatchError("a section is no list")
+        reader = _READERS.get(section[0]) if isinstance(section[0], int) else None
+        if reader is None:
+            raise BatchError("section of kind %r" % (section[0],))
+        reader(section, records)
+    return records
+
+
+def _rows(section, index):
+    n = section[index]
+    if not isinstance(n, int) or not 0 < n <= MAX_ROWS:
+        raise BatchError("a section of %r rows" % (n,))
+    return n
+
+
+def _read_track(section, records):
+    if len(section) != 2 + _COLUMNS:
+        raise BatchError("a track of %d fields" % len(section))
+    n = _rows(section, 1)
+    columns = [unpack_column(packed, n) for packed in section[2:]]
+    for i in range(n):
+        row = [column[i] for column in columns]
+        flags = row[7]
+        for index, flag in _OPTIONAL:
+            if not flags & flag:
+                row[index - 1] = None
+        records.append(tuple([POSITION] + row))  # noqa: RUF005
+
+
+def _read_series(section, records):
+    if len(section) != 5 or not isinstance(section[1], int):
+        raise BatchError("a series of %d fields" % len(section))
+    n = _rows(section, 2)
+    times = unpack_column(section[3], n)
+    values = unpack_column(section[4], n)
+    for i in range(n):
+        records.append((VALUE, times[i], section[1], values[i]))
+
+
+def _read_plain(size, exact):
+    """Reader of a section that is its record; the fields after the kind begin with integers."""
+
+    def read(section, records):
+        if len(section) < size or (exact and len(section) != size):
+            raise BatchError("section %d of %d fields" % (section[0], len(section)))
+        if not isinstance(section[1], int):
+            raise BatchError("section %d without a time" % section[0])
+        records.append(tuple(section))
+
+    return read
+
+
+def _read_anchor(section, records):
+    if len(section) != 5 or not all(isinstance(field, int) for field in section):
+        raise BatchError("an anchor of %d fields" % len(section))
+    records.append(tuple(section))
+
+
+_READERS = {
+    ANCHOR: _read_anchor,
+    POSITION: _read_track,
+    VALUE: _read_series,
+    EVENT: _read_plain(3, False),
+    GAP: _read_plain(7, True),
+}

@@ -1,0 +1,142 @@
+"""What comes down from the room: checked, opened, and turned into messages.
+
+The broker is not trusted: everything is capped before any cryptography is spent on it, and a frame
+counts once. Room workers number their frames from interleaved blocks, so a bitmap window keeps
+what was seen instead of a "greater than the last".
+"""
+
+from agent import port
+from agent.comms.seal import MAX_FRAME, FrameError
+
+WINDOW = 1024  # how far a frame may come behind the newest one
+RATE = 20  # frames a second in the long run; an acknowledgement a second is what a room sends
+BURST = 100  # a room that comes back acknowledges a backlog in so many frames at most
+MAX_SESSIONS = 64  # in one acknowledgement
+MAX_RANGES = 64  # in one session's acknowledgement
+
+ACK = 1
+AGAIN = 2
+OPEN = 3
+
+
+class ReplayWindow:
+    """Accepts each number once, down to WINDOW behind the highest seen."""
+
+    def __init__(self):
+        self._top = -1
+        self._bits = 0
+
+    def is_fresh(self, number):
+        behind = self._top - number
+        return behind < 0 or (behind < WINDOW and not self._bits >> behind & 1)
+
+    def mark(self, number):
+        if number > self._top:
+            shift = min(number - self._top, WINDOW)
+            self._bits = (self._bits << shift | 1) & ((1 << WINDOW) - 1)
+            self._top = number
+        else:
+            self._bits |= 1 << (self._top - number)
+
+
+class Inbox:
+    """`take(payload, now)` gives a message or None; what was refused is counted by reason."""
+
+    def __init__(self):
+        self._session = None
+        self._window = ReplayWindow()
+        self._tokens = BURST * 1000
+        self._at = 0
+        self.counters = {
+            "received": 0,
+            "flood": 0,
+            "size": 0,
+            "seal": 0,
+            "replayed": 0,
+            "malformed": 0,
+        }
+
+    def set_session(self, session):
+        """Only frames of this session are opened: those of others are gone with their keys."""
+        self._session = session
+        self._window = ReplayWindow()
+
+    def take(self, payload, now):
+        """("ack", room_utc_ms, [(sid, upto, ranges), ...]), ("again", sid, ranges), ("open", sid),
+        or None."""
+        self._tokens = min(BURST * 1000, self._tokens + (now - self._at) * RATE)
+        self._at = now
+        if self._tokens < 1000:
+            return self._refuse("flood")
+        self._tokens -= 1000
+        if len(payload) > MAX_FRAME:
+            return self._refuse("size")
+        try:
+            number, plaintext = self._session.open_down(payload)
+        except FrameError:
+            return self._refuse("seal")
+        if not self._window.is_fresh(number):
+            return self._refuse("replayed")
+        self._window.mark(number)
+        message = parse(plaintext)
+        if message is None:
+            return self._refuse("malformed")
+        self.counters["received"] += 1
+        return message
+
+    def _refuse(self, why):
+        self.counters[why] += 1
+        return None
+
+
+def parse(plaintext):
+    """The message in a down frame's plaintext, or None where it is not one."""
+    try:
+        fields = port.unpackb(plaintext)
+    except (ValueError, TypeError):
+        return None
+    if not isinstance(fields, list) or not fields:
+        return None
+    if fields[0] == ACK and len(fields) == 3 and isinstance(fields[1], int):
+        sessions = _sessions(fields[2])
+        return sessions and ("ack", fields[1], sessions)
+    if fields[0] == AGAIN and len(fields) == 3 and _is_sid(fields[1]):
+        ranges = _ranges(fields[2])
+        return None if ranges is None else ("again", fields[1], ranges)
+    if fields[0] == OPEN and len(fields) == 2 and _is_sid(fields[1]):
+        return ("open", fields[1])
+    return None
+
+
+def _is_sid(value):
+    return isinstance(value, bytes) and len(value) == 4
+
+
+def _is_number(value):
+    return isinstance(value, int) and 0 <= value < 1 << 32
+
+
+def _ranges(value):
+    if not isinstance(value, list) or len(value) > MAX_RANGES:
+        return None
+    for item in value:
+        if not isinstance(item, list) or len(item) != 2 or not all([_is_number(n) for n in item]):
+            return None
+        if item[0] > item[1]:
+            return None
+    return value
+
+
+def _sessions(value):
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_SESSIONS:
+        return None
+    sessions = []
+    for item in value:
+        if not isinstance(item, list) or len(item) != 3:
+            return None
+        sid, upto, ranges = item
+        ranges = _ranges(ranges)
+        if not _is_sid(sid) or not _is_number(upto) or ranges is None:
+            return None
+        sessions.append((sid, upto, ranges))
+    return sessions

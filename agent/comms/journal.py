@@ -1,0 +1,324 @@
+"""The journal: sealed frames on the storage until the room has proved that it holds them.
+
+Each lane has a chain of append-only segment files (`segment.py`). A segment is written by one
+session only and never touched after a restart: what a power cut left torn at its end is skipped,
+nothing is truncated or rewritten. A file goes when the room's sealed acknowledgements cover every
+frame in it, or when the quota makes the oldest of the least precious lane go; that is a gap, and
+gaps are reported. A failed write loses nothing as long as RAM holds it: what was not yet flushed
+moves to a new file.
+
+A machine over a `storage` (`agent/port/storage.py`, or a simulated one); time is an argument.
+"""
+
+from agent import port
+from agent.comms import segment as seg
+from agent.comms.acks import Acks
+from agent.records import ALERT, CRUMB, FINE, GAP_FULL, GAP_WRITE
+
+_THIN_ORDER = (FINE, CRUMB, ALERT)  # what goes first when the room is used up
+_MAX_SEGMENT_FRAMES = 128  # bounds a segment's list of numbers
+MAX_TAIL = 8192  # unflushed bytes of a lane in RAM; reached, they are flushed before their time
+MAX_GAPS = 32  # gaps that wait to be reported; beyond that neighbours of a lane are merged
+
+
+class JournalError(Exception):
+    """What the storage refused, in one line; the records stay in RAM as long as they fit."""
+
+
+class Journal:
+    """`recover()`, then `begin(session)`, then `append`; delivery reads through `reader.py`.
+
+    quota, segment_size: bytes; flush_ms: the longest that routine records may wait in RAM.
+    """
+
+    def __init__(self, storage, quota, segment_size, flush_ms):
+        self.storage = storage
+        self._quota = quota
+        self._segment_size = segment_size
+        self._flush_ms = flush_ms
+        self._session = None
+        self._sequence = 0
+        self._due = {}  # lane -> uptime by which its tail must be on the medium
+        self._gaps = []  # [lane, sid, first, last, reason, count]
+        self.segments = []  # by sequence
+        self.acks = {}  # sid -> Acks
+        self.counters = {
+            "frames_recovered": 0,
+            "frames_journalled": 0,
+            "frames_acknowledged": 0,
+            "frames_lost": 0,
+            "segments_freed": 0,
+            "segments_torn": 0,
+            "write_errors": 0,
+            "flushes": 0,
+        }
+
+    # Start and end
+
+    def recover(self):
+        """Reads what an earlier run left. Returns the number of frames still to be delivered."""
+        for name in self.storage.names():
+            if len(name) != 9 or name[0] not in _THIN_ORDER or not name[1:].isdigit():
+                continue
+            self._sequence = max(self._sequence, int(name[1:]))
+            segment, torn = seg.recover(self.storage, name)
+            if torn:
+                self.counters["segments_torn"] += 1
+            if segment is None:
+                self.storage.remove(name)
+            else:
+                self.segments.append(segment)
+        self.segments.sort(key=lambda s: s.sequence)
+        self.counters["frames_recovered"] = self.frames_left()
+        return self.counters["frames_recovered"]
+
+    def begin(self, session):
+        """Frames are of `session` from here on. Segments of the session before are closed."""
+        for segment in self.segments:
+            if not segment.closed:
+                self._close(segment)
+        self._session = session
+
+    def close(self):
+        """A clean end: all flushed, files without anything undelivered removed."""
+        for segment in list(self.segments):
+            if not segment.closed:
+                self._close(segment)
+        self._sweep()
+
+    # Writing
+
+    def append(self, lane, plaintext, now):
+        """Seals and keeps one plaintext; returns its frame number.
+
+        Raises JournalError where the storage refused: the frame is then kept in RAM and tried
+        again, up to MAX_TAIL a lane, beyond which the oldest are lost and counted as a gap.
+        """
+        number, frame = self._session.seal(plaintext)
+        data = seg.entry(lane, frame)
+        self._make_room(len(data) + seg.OPENING)
+        segment = self._active(lane)
+        segment.add(number, data)
+        self.counters["frames_journalled"] += 1
+        self._due.setdefault(lane, now if lane == ALERT else now + self._flush_ms)
+        if lane == ALERT or len(segment.tail) >= MAX_TAIL:
+            self._flush(segment)
+        return number
+
+    def _active(self, lane):
+        """The lane's segment that is appended to."""
+        for segment in reversed(self.segments):
+            if segment.lane == lane and not segment.closed:
+                if segment.bytes() < self._segment_size and (
+                    len(segment.numbers) < _MAX_SEGMENT_FRAMES
+                ):
+                    return segment
+                self._close(segment)
+        return self._new_segment(lane)
+
+    def _new_segment(self, lane):
+        self._sequence += 1
+        segment = seg.Segment(lane, self._sequence, self._session.sid)
+        segment.tail.extend(seg.entry(seg.OPEN_LANE, self._session.open_bytes))
+        self.segments.append(segment)
+        return segment
+
+    def poll(self, now):
+        """Flushes what has waited its time; returns ms until the next flush is due, or None.
+
+        Raises JournalError where the storage refuses; it is tried again a flush time later."""
+        wait = None
+        for lane in list(self._due):
+            left = self._due[lane] - now
+            if left > 0:
+                wait = left if wait is None else min(wait, left)
+                continue
+            self._due[lane] = now + self._flush_ms
+            for segment in list(self.segments):
+                if segment.lane == lane and segment.tail:
+                    self._flush(segment)
+            self._due.pop(lane, None)
+        return wait
+
+    def flush(self):
+        """All that was appended survives a power cut from here on."""
+        for segment in list(self.segments):
+            if segment.tail:
+                self._flush(segment)
+        self._due.clear()
+
+    def _flush(self, segment):
+        """Writes a segment's tail. On a failure the tail moves into a file of its own, so that
+        nothing ever follows a torn entry."""
+        for _ in range(3):
+            try:
+                self.storage.append(segment.name, bytes(segment.tail))
+                self.storage.sync(segment.name)
+                break
+            except port.StorageError as e:
+                self.counters["write_errors"] += 1
+                self._shut(segment)
+                segment = self._move_tail(segment)
+                if not (e.full and self._thin(segment)):
+                    self._cap_tail(segment)
+                    raise JournalError("journal: %s" % e)
+        else:
+            self._cap_tail(segment)
+            raise JournalError("journal: the storage stays full")
+        self.counters["flushes"] += 1
+        segment.size += len(segment.tail)
+        segment.tail = bytearray()
+        segment.durable = len(segment.numbers)
+
+    def _move_tail(self, segment):
+        """A new segment with what `segment` could not write; its file keeps what it has."""
+        self._sequence += 1
+        fresh = seg.Segment(segment.lane, self._sequence, segment.sid)
+        if segment.durable:
+            fresh.tail.extend(seg.entry(seg.OPEN_LANE, segment.opening(self.storage)))
+        fresh.tail.extend(segment.tail)
+        fresh.numbers = segment.numbers[segment.durable :]
+        fresh.closed = segment.closed
+        segment.numbers = segment.numbers[: segment.durable]
+        segment.tail = bytearray()
+        segment.closed = True
+        for s in (segment, fresh):
+            s.left = len([n for n in s.numbers if not self.is_acked(s.sid, n)])
+        self.segments.append(fresh)
+        if not segment.numbers:
+            self._remove(segment)
+        return fresh
+
+    def _cap_tail(self, segment):
+        """Bounds what waits in RAM while the storage refuses: the oldest frames go, as a gap."""
+        lost = []
+        offset = seg.OPENING
+        while len(segment.tail) - offset > MAX_TAIL and segment.numbers:
+            offset = segment.skip(self.storage, offset)
+            number = segment.numbers.pop(0)
+            if not self.is_acked(segment.sid, number):
+                lost.append(number)
+        if offset > seg.OPENING:
+            segment.tail = segment.tail[: seg.OPENING] + segment.tail[offset:]
+            segment.left = len([n for n in segment.numbers if not self.is_acked(segment.sid, n)])
+        if lost:
+            self._lose(segment.lane, segment.sid, lost, GAP_WRITE)
+
+    def _close(self, segment):
+        """No more appends to it: flushed, and its handle given back."""
+        segment.closed = True
+        if segment.tail:
+            self._flush(segment)
+        self._shut(segment)
+
+    def _shut(self, segment):
+        try:
+            self.storage.close(segment.name)
+        except port.StorageError:
+            self.counters["write_errors"] += 1
+
+    # Room
+
+    def size(self):
+        """Bytes of the quota in use."""
+        return sum([s.bytes() for s in self.segments])
+
+    def _make_room(self, size):
+        while self.size() + size > self._quota and self._thin(None):
+            pass
+
+    def _thin(self, spared):
+        """Gives up the oldest segment of the least precious lane. False when nothing is left."""
+        for lane in _THIN_ORDER:
+            for segment in self.segments:
+                if segment.lane == lane and segment is not spared and segment.numbers:
+                    lost = [n for n in segment.numbers if not self.is_acked(segment.sid, n)]
+                    self._remove(segment)
+                    if lost:
+                        self._lose(lane, segment.sid, lost, GAP_FULL)
+                    return True
+        return False
+
+    def _lose(self, lane, sid, numbers, reason):
+        self.counters["frames_lost"] += len(numbers)
+        last = self._gaps[-1] if self._gaps else None
+        for gap in self._gaps:
+            same = gap[0] == lane and gap[1] == sid and gap[4] == reason
+            if same and (gap is last or len(self._gaps) >= MAX_GAPS):
+                gap[2] = min(gap[2], numbers[0])
+                gap[3] = max(gap[3], numbers[-1])
+                gap[5] += len(numbers)
+                return
+        if len(self._gaps) >= MAX_GAPS:
+            self._gaps.pop(0)
+        self._gaps.append([lane, sid, numbers[0], numbers[-1], reason, len(numbers)])
+
+    def drop(self, segment, index, reason):
+        """Gives up the segment's frames from `index` on: the medium no longer gives them back."""
+        lost = [n for n in segment.numbers[index:] if not self.is_acked(segment.sid, n)]
+        segment.numbers = segment.numbers[:index]
+        segment.left = len([n for n in segment.numbers if not self.is_acked(segment.sid, n)])
+        segment.closed = True
+        if lost:
+            self._lose(segment.lane, segment.sid, lost, reason)
+        self._sweep()
+
+    def take_gaps(self):
+        """[lane, sid, first, last, reason, count] of what was lost since the last call."""
+        gaps = self._gaps
+        self._gaps = []
+        return gaps
+
+    # Delivery
+
+    def is_acked(self, sid, number):
+        acks = self.acks.get(sid)
+        return acks is not None and acks.covers(number)
+
+    def holds(self, sid, number):
+        """True while the frame is here and not acknowledged."""
+        for s in self.segments:
+            if s.left and s.sid == sid and number in s.numbers:
+                return not self.is_acked(sid, number)
+        return False
+
+    def frames_left(self):
+        """Frames that the room has not acknowledged."""
+        return sum([s.left for s in self.segments])
+
+    def acknowledge(self, sid, upto, ranges):
+        """The room holds all frames of `sid` below `upto`, and the inclusive `ranges`. Frees what
+        is covered; returns how many frames that was. Sessions not in the journal are ignored."""
+        mine = [s for s in self.segments if s.sid == sid]
+        if not mine:
+            return 0
+        acks = self.acks.get(sid)
+        if acks is None:
+            acks = self.acks[sid] = Acks()
+        acks.add(upto, ranges)
+        freed = 0
+        for segment in mine:
+            left = len([n for n in segment.numbers if not acks.covers(n)])
+            freed += segment.left - left
+            segment.left = left
+        self.counters["frames_acknowledged"] += freed
+        self._sweep()
+        return freed
+
+    def _sweep(self):
+        """Removes files that hold nothing undelivered, and what is known of sessions now gone."""
+        for segment in list(self.segments):
+            if segment.closed and not segment.left:
+                self._remove(segment)
+                self.counters["segments_freed"] += 1
+        present = [s.sid for s in self.segments]
+        for sid in list(self.acks):
+            if sid not in present:
+                self.acks.pop(sid)
+
+    def _remove(self, segment):
+        self.segments.remove(segment)
+        try:
+            self.storage.remove(segment.name)
+        except port.StorageError:
+            self.counters["write_errors"] += 1

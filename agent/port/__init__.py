@@ -1,0 +1,48 @@
+"""The only place that knows which interpreter and machine this is.
+
+Everything else in `agent/` imports what it needs from here, by these names:
+
+NAME            'cpython', 'unix' (MicroPython on a PC) or 'esp32'
+Uart            serial line: `await read()`, `write(data)`, `close()`; raises UartError
+Storage         files of one folder with a flush that is real; raises StorageError
+Aead            AES-256-CCM: `seal(nonce, data, aad)`, `open(nonce, data, aad)`; raises AeadError
+hmac_sha256, sha256, x25519, x25519_steps, random_bytes
+packb, unpackb  msgpack
+uptime_ms       integer milliseconds since an arbitrary start, never stepping back
+mqtt_client     an MQTT connection (see `agent/comms/mqtt.py` for the interface)
+Inputs          levels of the car's inputs
+Watchdog        fed by a healthy agent
+restart         starts the agent anew
+wait            waits for an asyncio.Event at most so many milliseconds
+read_stdin      awaits a chunk of standard input, b"" at its end
+"""
+
+import sys
+
+if sys.implementation.name == "cpython":
+    from agent.port import cpython as _impl
+elif sys.platform == "esp32":
+    from agent.port import esp32 as _impl
+else:
+    from agent.port import unix as _impl
+
+from agent.port.errors import AeadError, PortError, StorageError, UartError  # noqa: F401
+
+NAME = _impl.NAME
+Aead = _impl.Aead
+Inputs = _impl.Inputs
+Storage = _impl.Storage
+Uart = _impl.Uart
+Watchdog = _impl.Watchdog
+hmac_sha256 = _impl.hmac_sha256
+mqtt_client = _impl.mqtt_client
+packb = _impl.packb
+random_bytes = _impl.random_bytes
+read_stdin = _impl.read_stdin
+restart = _impl.restart
+sha256 = _impl.sha256
+unpackb = _impl.unpackb
+uptime_ms = _impl.uptime_ms
+wait = _impl.wait
+x25519 = _impl.x25519
+x25519_steps = _impl.x25519_steps

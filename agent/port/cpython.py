@@ -1,0 +1,180 @@
+"""CPython on Linux: the Raspberry Pi, or a PC."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+
+import msgpack as _msgpack
+import serial
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+
+from agent.port.errors import AeadError, PortError, UartError
+from agent.port.inputs import FileInputs as Inputs  # noqa: F401
+from agent.port.mqtt_paho import Client as mqtt_client  # noqa: F401
+from agent.port.storage import FileStorage
+
+NAME = "cpython"
+_READ = 4096  # one read of a serial line; the kernel's own buffer is of this size
+
+
+def uptime_ms():
+    return time.monotonic_ns() // 1000000
+
+
+def random_bytes(n):
+    return os.urandom(n)
+
+
+def packb(value):
+    return _msgpack.packb(value)
+
+
+def unpackb(data):
+    """Raises ValueError (and its kind) where the bytes are no MessagePack."""
+    try:
+        return _msgpack.unpackb(data, strict_map_key=False)
+    except (_msgpack.exceptions.StackError, _msgpack.exceptions.ExtraData) as e:
+        raise ValueError(str(e)) from e
+
+
+def sha256(data):
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(data)
+    return digest.finalize()
+
+
+def hmac_sha256(key, data):
+    mac = hmac.HMAC(key, hashes.SHA256())
+    mac.update(data)
+    return mac.finalize()
+
+
+def x25519(private, public=None):
+    """Public key of `private`, or the shared secret with `public` (all zero bytes if it is bad)."""
+    key = X25519PrivateKey.from_private_bytes(private)
+    if public is None:
+        return key.public_key().public_bytes_raw()
+    try:
+        return key.exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError:  # the library refuses an all-zero result; so does who asked, by its own name
+        return bytes(32)
+
+
+def x25519_steps(private, public=None):
+    """Generator form, so that slow interpreters can breathe; at once here."""
+    yield
+    return x25519(private, public)
+
+
+class Aead:
+    """AES-256-CCM, 13-byte nonce, 16-byte tag."""
+
+    def __init__(self, key):
+        self._ccm = AESCCM(key, tag_length=16)
+
+    def seal(self, nonce, data, aad):
+        return self._ccm.encrypt(nonce, data, aad)
+
+    def open(self, nonce, data, aad):
+        try:
+            return self._ccm.decrypt(nonce, bytes(data), aad)
+        except (InvalidTag, ValueError) as e:
+            raise AeadError("sealed text does not open") from e
+
+
+class Uart:
+    """A serial line through pyserial, read by the event loop."""
+
+    def __init__(self, path, baud):
+        try:
+            self._serial = serial.Serial(path, baud, timeout=0, write_timeout=1, exclusive=False)
+        except (serial.SerialException, ValueError) as e:
+            raise UartError("serial port %s: %s" % (path, getattr(e, "strerror", None) or e)) from e
+        self._path = path
+        self._ready = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._serial.fileno(), self._ready.set)
+
+    async def read(self):
+        """At least one byte."""
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            try:
+                data = os.read(self._serial.fileno(), _READ)
+            except (BlockingIOError, InterruptedError):
+                continue
+            except (OSError, TypeError) as e:
+                raise UartError("serial port %s was lost: %s" % (self._path, e)) from e
+            if not data:
+                raise UartError("serial port %s was lost: end of file" % self._path)
+            return data
+
+    def write(self, data):
+        try:
+            self._serial.write(data)
+        except (serial.SerialException, OSError) as e:
+            raise UartError("serial port %s: write: %s" % (self._path, e)) from e
+
+    def close(self):
+        if self._serial.is_open:
+            asyncio.get_running_loop().remove_reader(self._serial.fileno())
+            self._serial.close()
+
+
+def _sync_file(f):
+    f.flush()
+    os.fsync(f.fileno())
+
+
+def _sync_folder(path):
+    # A new or renamed file's name survives a power cut only when its folder is synced, too.
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class Storage(FileStorage):
+    def __init__(self, folder):
+        super().__init__(folder, _sync_file, _sync_folder)
+
+
+class Watchdog:
+    """systemd's watchdog (sd_notify); silent where the service manager asks for none."""
+
+    def __init__(self):
+        self._address = os.environ.get("NOTIFY_SOCKET", "").replace("@", "\0", 1)
+
+    def feed(self):
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            try:
+                s.sendto(b"WATCHDOG=1", self._address)
+            except OSError as e:
+                raise PortError("watchdog %r: %s" % (self._address, e)) from e
+
+
+def restart():
+    """Starts this very program anew, in this process."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+async def wait(event, ms):
+    """True when the event came within so many milliseconds."""
+    try:
+        await asyncio.wait_for(event.wait(), ms / 1000)
+        return True
+    except TimeoutError:
+        return False
+
+
+async def read_stdin():
+    """A chunk of standard input; b"" at its end."""
+    return await asyncio.get_running_loop().run_in_executor(None, os.read, 0, 256)

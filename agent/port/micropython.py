@@ -1,0 +1,96 @@
+"""What MicroPython's unix and esp32 ports share."""
+
+import asyncio
+import hashlib
+import os
+import sys
+import time
+
+import cryptolib
+
+from agent.port import curve25519
+from agent.port.ccm import Ccm
+from agent.port.hmac import hmac_sha256  # noqa: F401
+from agent.port.mqtt_asyncio import Client as mqtt_client  # noqa: F401
+from agent.port.msgpack import packb, unpackb  # noqa: F401
+from agent.port.storage import FileStorage
+
+_BASE_POINT = b"\x09" + bytes(31)
+
+
+class _Uptime:
+    """Milliseconds that do not wrap: ticks_ms does (after 12 days on a chip)."""
+
+    def __init__(self):
+        self._last = time.ticks_ms()
+        self._sum = 0
+
+    def __call__(self):
+        now = time.ticks_ms()
+        step = time.ticks_diff(now, self._last)
+        if step > 0:
+            self._sum += step
+            self._last = now
+        return self._sum
+
+
+uptime_ms = _Uptime()
+
+
+def random_bytes(n):
+    return os.urandom(n)
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def x25519_steps(private, public=None):
+    """Public key of `private`, or the shared secret with `public`, as a generator."""
+    return curve25519.steps(private, public or _BASE_POINT)
+
+
+def x25519(private, public=None):
+    return curve25519.run(x25519_steps(private, public))
+
+
+class Aead:
+    """AES-256-CCM, 13-byte nonce, 16-byte tag."""
+
+    def __init__(self, key):
+        ccm = Ccm(cryptolib.aes, key)
+        self.seal = ccm.seal
+        self.open = ccm.open
+
+
+def _sync_file(f):
+    f.flush()
+
+
+def _sync_folder(path):
+    pass
+
+
+class Storage(FileStorage):
+    def __init__(self, folder):
+        super().__init__(folder, _sync_file, _sync_folder)
+
+
+async def wait(event, ms):
+    """True when the event came within so many milliseconds."""
+    try:
+        await asyncio.wait_for_ms(event.wait(), ms)
+        return True
+    except asyncio.TimeoutError:
+        return False
+
+
+_stdin = None
+
+
+async def read_stdin():
+    """A chunk of standard input; b"" at its end."""
+    global _stdin
+    if _stdin is None:
+        _stdin = asyncio.StreamReader(sys.stdin.buffer)
+    return await _stdin.read(256)
