@@ -3,7 +3,7 @@
 Everything else in `agent/` imports what it needs from here, by these names:
 
 NAME            'cpython', 'unix' (MicroPython on a PC) or 'esp32'
-Uart            serial line: `await read()`, `write(data)`, `close()`; raises UartError
+Uart            serial line: `await read(ms)`, `write(data)`, `close()`; raises UartError
 Storage         files of one folder with a flush that is real; raises StorageError
 Aead            AES-256-CCM: `seal(nonce, data, aad)`, `open(nonce, data, aad)`; raises AeadError
 hmac_sha256, sha256, x25519, x25519_steps, random_bytes
@@ -15,6 +15,7 @@ Watchdog        fed by a healthy agent
 restart         starts the agent anew
 wait            waits for an asyncio.Event at most so many milliseconds
 read_stdin      awaits a chunk of standard input, b"" at its end
+on_interrupt    calls a function on SIGINT and SIGTERM, where the interpreter can
 """
 
 import sys
@@ -36,6 +37,7 @@ Uart = _impl.Uart
 Watchdog = _impl.Watchdog
 hmac_sha256 = _impl.hmac_sha256
 mqtt_client = _impl.mqtt_client
+on_interrupt = _impl.on_interrupt
 packb = _impl.packb
 random_bytes = _impl.random_bytes
 read_stdin = _impl.read_stdin

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import select
+import signal
 import socket
 import sys
 import time
@@ -15,7 +17,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from agent.port.errors import AeadError, PortError, UartError
 from agent.port.inputs import FileInputs as Inputs  # noqa: F401
-from agent.port.mqtt_paho import Client as mqtt_client  # noqa: F401
 from agent.port.storage import FileStorage
 
 NAME = "cpython"
@@ -99,20 +100,23 @@ class Uart:
         self._ready = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._serial.fileno(), self._ready.set)
 
-    async def read(self):
-        """At least one byte."""
-        while True:
-            await self._ready.wait()
-            self._ready.clear()
-            try:
-                data = os.read(self._serial.fileno(), _READ)
-            except (BlockingIOError, InterruptedError):
-                continue
-            except (OSError, TypeError) as e:
-                raise UartError("serial port %s was lost: %s" % (self._path, e)) from e
-            if not data:
-                raise UartError("serial port %s was lost: end of file" % self._path)
-            return data
+    async def read(self, ms):
+        """What has come, after waiting for it at most `ms`; b"" when nothing came."""
+        if not await wait(self._ready, ms):
+            return b""
+        self._ready.clear()
+        fd = self._serial.fileno()
+        try:
+            data = os.read(fd, _READ)
+            # pyserial asks for reads that return at once, also empty: a line that is ready and
+            # still gives nothing has been hung up.
+            if not data and select.select([fd], [], [], 0)[0]:
+                data = os.read(fd, _READ)
+                if not data:
+                    raise UartError("serial port %s was lost: hung up" % self._path)
+        except OSError as e:
+            raise UartError("serial port %s was lost: %s" % (self._path, e.strerror)) from e
+        return data
 
     def write(self, data):
         try:
@@ -166,6 +170,13 @@ def restart():
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
+def mqtt_client(options, notify):
+    """An MQTT connection; interface in `agent/comms/mqtt.py`."""
+    from agent.port.mqtt_paho import Client  # it stands on agent.comms.mqtt, which needs this port
+
+    return Client(options, notify)
+
+
 async def wait(event, ms):
     """True when the event came within so many milliseconds."""
     try:
@@ -178,3 +189,15 @@ async def wait(event, ms):
 async def read_stdin():
     """A chunk of standard input; b"" at its end."""
     return await asyncio.get_running_loop().run_in_executor(None, os.read, 0, 256)
+
+
+def on_interrupt(call):
+    """Ctrl-C and `kill` end the agent cleanly; a second one at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop(number):
+        loop.remove_signal_handler(number)
+        call()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)

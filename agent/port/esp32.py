@@ -11,6 +11,7 @@ from agent.port.micropython import (  # noqa: F401
     Storage,
     hmac_sha256,
     mqtt_client,
+    on_interrupt,
     packb,
     random_bytes,
     read_stdin,
@@ -41,12 +42,12 @@ class Uart:
             raise UartError("serial port %s: %s" % (path, e))
         self._reader = asyncio.StreamReader(self._uart)
 
-    async def read(self):
-        """At least one byte."""
-        while True:
-            data = await self._reader.read(_READ)
-            if data:
-                return data
+    async def read(self, ms):
+        """What has come, after waiting for it at most `ms`; b"" when nothing came."""
+        try:
+            return await asyncio.wait_for_ms(self._reader.read(_READ), ms) or b""
+        except asyncio.TimeoutError:
+            return b""
 
     def write(self, data):
         self._uart.write(data)

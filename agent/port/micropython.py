@@ -11,7 +11,6 @@ import cryptolib
 from agent.port import curve25519
 from agent.port.ccm import Ccm
 from agent.port.hmac import hmac_sha256  # noqa: F401
-from agent.port.mqtt_asyncio import Client as mqtt_client  # noqa: F401
 from agent.port.msgpack import packb, unpackb  # noqa: F401
 from agent.port.storage import FileStorage
 
@@ -76,6 +75,13 @@ class Storage(FileStorage):
         super().__init__(folder, _sync_file, _sync_folder)
 
 
+def mqtt_client(options, notify):
+    """An MQTT connection; interface in `agent/comms/mqtt.py`."""
+    from agent.port.mqtt_asyncio import Client  # stands on agent.comms.mqtt, which needs this port
+
+    return Client(options, notify)
+
+
 async def wait(event, ms):
     """True when the event came within so many milliseconds."""
     try:
@@ -94,3 +100,7 @@ async def read_stdin():
     if _stdin is None:
         _stdin = asyncio.StreamReader(sys.stdin.buffer)
     return await _stdin.read(256)
+
+
+def on_interrupt(call):
+    """No signal handlers here: Ctrl-C raises KeyboardInterrupt out of the loop instead."""

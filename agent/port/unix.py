@@ -11,6 +11,7 @@ from agent.port.micropython import (  # noqa: F401
     Storage,
     hmac_sha256,
     mqtt_client,
+    on_interrupt,
     packb,
     random_bytes,
     read_stdin,
@@ -24,6 +25,19 @@ from agent.port.micropython import (  # noqa: F401
 
 NAME = "unix"
 _READ = 512
+# Places in what tcgetattr returns, and in its list of control characters (Linux, termios.h).
+_CONTROLS = 6
+_VTIME = 5
+_VMIN = 6
+
+
+def _set_line(fd):
+    """Raw bytes, and reads that return with what there is: `read(n)` here calls the system until n
+    bytes are there or nothing more comes, and would hold the loop while the line is silent."""
+    termios.setraw(fd)
+    attributes = termios.tcgetattr(fd)
+    attributes[_CONTROLS][_VTIME] = attributes[_CONTROLS][_VMIN] = 0
+    termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
 
 class Uart:
@@ -32,18 +46,20 @@ class Uart:
     def __init__(self, path, baud):
         try:
             self._file = open(path, "r+b")  # noqa: SIM115 open as long as the line is used
-            termios.setraw(self._file)
+            _set_line(self._file.fileno())
         except OSError as e:
             raise UartError("serial port %s: error %s" % (path, e.args[0] if e.args else e))
         self._path = path
         self._reader = asyncio.StreamReader(self._file)
 
-    async def read(self):
-        """At least one byte."""
+    async def read(self, ms):
+        """What has come, after waiting for it at most `ms`; b"" when nothing came."""
         try:
-            data = await self._reader.read(_READ)
+            data = await asyncio.wait_for_ms(self._reader.read(_READ), ms)
+        except asyncio.TimeoutError:
+            return b""
         except OSError as e:
-            raise UartError("serial port %s was lost: %s" % (self._path, e))
+            raise UartError("serial port %s was lost: error %s" % (self._path, e.args[0]))
         if not data:
             raise UartError("serial port %s was lost: end of file" % self._path)
         return data
@@ -67,5 +83,3 @@ class Watchdog:
 
 def restart():
     sys.exit(75)  # EX_TEMPFAIL: who started the agent starts it again
-
-

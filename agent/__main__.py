@@ -1,0 +1,121 @@
+"""`python -m agent --config FILE`, and the same under MicroPython."""
+
+import asyncio
+import json
+import sys
+
+from agent import config as configuration
+from agent import port
+from agent.app import App
+from agent.comms.bootcount import BootCountError
+from agent.comms.hpke import KeyAgreementError
+
+USAGE = """usage: python -m agent --config FILE [--attached] [--status SECONDS] [--drain SECONDS]
+
+Runs the patrol agent until it is interrupted.
+
+  --config FILE     configuration of this vehicle (JSON), as `patrol provision vehicle` writes it
+  --attached        end cleanly when standard input is closed, for programs that start the agent
+  --status SECONDS  print a JSON line with the agent's state on standard output so often
+  --drain SECONDS   how long to wait for the room's acknowledgements at the end (default 10)
+
+example: python -m agent --config /etc/patrol/config.json
+"""
+
+
+class UsageError(Exception):
+    pass
+
+
+def arguments(argv):
+    """{option: value}. MicroPython's own argparse is not on every board."""
+    found = {"config": None, "attached": False, "status": None, "drain": 10.0}
+    i = 0
+    while i < len(argv):
+        name = argv[i]
+        i += 1
+        if name == "--attached":
+            found["attached"] = True
+            continue
+        if not name.startswith("--") or name[2:] not in found:
+            raise UsageError("unknown argument %s" % name)
+        if i >= len(argv):
+            raise UsageError("%s wants a value" % name)
+        value = argv[i]
+        i += 1
+        if name != "--config":
+            try:
+                value = float(value)
+            except ValueError:
+                raise UsageError("%s wants a number, not %s" % (name, value))
+        found[name[2:]] = value
+    if not found["config"]:
+        raise UsageError("--config is missing")
+    return found
+
+
+def _error(text):
+    print(text, file=sys.stderr)
+
+
+def _print_json(value):
+    print(json.dumps(value))
+    if hasattr(sys.stdout, "flush"):
+        sys.stdout.flush()
+
+
+async def _watch_stdin(app):
+    while await port.read_stdin():
+        pass
+    app.stop()
+
+
+async def _print_status(app, seconds):
+    while True:
+        _print_json(app.status())
+        await asyncio.sleep(seconds)
+
+
+async def _run(app, options):
+    await app.start()
+    helpers = []
+    if options["attached"]:
+        helpers.append(asyncio.create_task(_watch_stdin(app)))
+    if options["status"]:
+        helpers.append(asyncio.create_task(_print_status(app, options["status"])))
+    port.on_interrupt(app.stop)
+    await app.run()
+    await app.finish(int(options["drain"] * 1000))
+    for helper in helpers:
+        helper.cancel()
+
+
+def main(argv):
+    """Exit code: 0, 1 when it failed, 2 for wrong use."""
+    if "--help" in argv or "-h" in argv:
+        print(USAGE)
+        return 0
+    try:
+        options = arguments(argv)
+    except UsageError as e:
+        _error("agent: %s (--help tells more)" % e)
+        return 2
+    try:
+        config = configuration.load(options["config"])
+        app = App(config, _error)
+        try:
+            asyncio.run(_run(app, options))
+        except KeyboardInterrupt:
+            # Only where the interpreter has no signal handlers: the loop is taken up again.
+            asyncio.run(app.finish(int(options["drain"] * 1000)))
+    except (configuration.ConfigError, port.PortError, BootCountError, KeyAgreementError) as e:
+        _error("agent: %s" % e)
+        return 1
+    summary = app.status()
+    summary["counters"] = app.counters()
+    _print_json({"summary": summary})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,226 @@
+"""The configuration file: JSON, checked against one schema; a wrong key is named in the error.
+
+The schema is data: a dict is a group of keys; a Key is a value with its kind, default and limits.
+"""
+
+import json
+
+from agent.comms.session import Identity
+from agent.reporting import PROFILES
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names the file and the key."""
+
+
+_REQUIRED = object()
+
+
+class Key:
+    """kind: 'int', 'str', 'bool', 'hex', 'rows'. `low`, `high`: limits of an int, or of a length
+    (of a hex: bytes). `null`: None is allowed."""
+
+    def __init__(self, kind, default=_REQUIRED, low=None, high=None, null=False, choices=None):
+        self.kind = kind
+        self.default = default
+        self.low = low
+        self.high = high
+        self.null = null
+        self.choices = choices
+
+
+class Optional:
+    """A group that may be null or absent as a whole."""
+
+    def __init__(self, group):
+        self.group = group
+
+
+_BAUDS = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 500000, 921600)
+
+SCHEMA = {
+    "vehicle": Key("str", low=1, high=24),
+    "keys": {
+        "room_key_id": Key("hex", low=4, high=4),
+        "room_public": Key("hex", low=32, high=32),
+        "psk": Key("hex", low=32, high=32),
+        "psk_generation": Key("int", 1, 0, 65535),
+    },
+    "mqtt": {
+        "host": Key("str", low=1, high=253),
+        "port": Key("int", 1883, 1, 65535),
+        "username": Key("str", None, 0, 128, null=True),
+        "password": Key("str", None, 0, 128, null=True),
+        "keepalive_s": Key("int", 60, 5, 3600),
+        "connect_timeout_s": Key("int", 20, 1, 300),
+        "window": Key("int", 16, 1, 64),
+        "backlog_bytes_per_s": Key("int", 0, 0, 10000000),
+        "tls": Optional(
+            {
+                "ca": Key("str", low=1, high=255),
+                "cert": Key("str", None, 1, 255, null=True),
+                "key": Key("str", None, 1, 255, null=True),
+                "server_name": Key("str", None, 1, 253, null=True),
+            }
+        ),
+    },
+    "gps": Optional(
+        {
+            "port": Key("str", low=1, high=255),
+            "baud": Key("int", 9600, choices=_BAUDS),
+        }
+    ),
+    "obd": Optional(
+        {
+            "port": Key("str", low=1, high=255),
+            "baud": Key("int", 38400, choices=_BAUDS),
+        }
+    ),
+    "inputs": Optional(
+        {
+            "panic": Key("str", None, 1, 255, null=True),
+            "siren": Key("str", None, 1, 255, null=True),
+            "light_bar": Key("str", None, 1, 255, null=True),
+            "ignition": Key("str", None, 1, 255, null=True),
+        }
+    ),
+    "journal": {
+        "dir": Key("str", low=1, high=255),
+        # A day at 1 Hz, in batches of 60, is about 0.8 MB.
+        "quota_bytes": Key("int", 16777216, 65536, 1 << 40),
+        "segment_bytes": Key("int", 16384, 4096, 1048576),
+        "flush_ms": Key("int", 10000, 100, 600000),
+    },
+    "reporting": {
+        "profile": Key("str", "patrol", 1, 24),
+        "profiles": Key("rows", (), 0, 16),
+    },
+    "time": {
+        # Before this agent was written no receiver tells the truth: 2026-01-01T00:00:00Z.
+        "not_before_utc_ms": Key("int", 1767225600000, 0, 1 << 53),
+    },
+}
+
+
+def load(path):
+    """The checked configuration as nested dicts. Raises ConfigError."""
+    try:
+        with open(path) as f:
+            text = f.read()
+    except OSError as e:
+        raise ConfigError("configuration %s cannot be read: error %s" % (path, e.args[0]))
+    try:
+        raw = json.loads(text)
+    except ValueError as e:
+        raise ConfigError("configuration %s is no JSON: %s" % (path, e))
+    try:
+        return check(raw)
+    except ConfigError as e:
+        raise ConfigError("configuration %s: %s" % (path, e))
+
+
+def check(raw):
+    """Checks a parsed file and fills in defaults. Raises ConfigError."""
+    config = _group(SCHEMA, raw, "")
+    names = [row[0] for row in PROFILES] + [row[0] for row in config["reporting"]["profiles"]]
+    if config["reporting"]["profile"] not in names:
+        text = "reporting.profile: no profile %r; there are %s"
+        raise ConfigError(text % (config["reporting"]["profile"], ", ".join(names)))
+    for c in config["vehicle"]:
+        if c not in "abcdefghijklmnopqrstuvwxyz0123456789-":
+            raise ConfigError("vehicle: %r is not in a-z, 0-9 and -" % c)
+    tls = config["mqtt"]["tls"]
+    if tls and (tls["cert"] is None) != (tls["key"] is None):
+        raise ConfigError("mqtt.tls: cert and key go together")
+    return config
+
+
+def _group(schema, raw, prefix):
+    if not isinstance(raw, dict):
+        raise ConfigError("%s must be an object" % (prefix[:-1] or "the file"))
+    for key in raw:
+        if key not in schema:
+            known = ", ".join(sorted(schema))
+            raise ConfigError("unknown key %s%s; known are %s" % (prefix, key, known))
+    out = {}
+    for key, rule in schema.items():
+        name = prefix + key
+        if isinstance(rule, Optional):
+            value = raw.get(key)
+            out[key] = None if value is None else _group(rule.group, value, name + ".")
+        elif isinstance(rule, dict):
+            out[key] = _group(rule, raw.get(key, {}), name + ".")
+        else:
+            out[key] = _value(rule, raw, key, name)
+    return out
+
+
+def _value(rule, raw, key, name):
+    if key not in raw:
+        if rule.default is _REQUIRED:
+            raise ConfigError("key %s is missing" % name)
+        return rule.default
+    value = raw[key]
+    if value is None and rule.null:
+        return None
+    return _KINDS[rule.kind](rule, value, name)
+
+
+def _int(rule, value, name):
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ConfigError("%s must be an integer, not %r" % (name, value))
+    if rule.choices and value not in rule.choices:
+        text = "%s: %d is none of %s"
+        raise ConfigError(text % (name, value, ", ".join([str(c) for c in rule.choices])))
+    if (rule.low is not None and value < rule.low) or (rule.high is not None and value > rule.high):
+        raise ConfigError("%s: %d is not within %d to %d" % (name, value, rule.low, rule.high))
+    return value
+
+
+def _str(rule, value, name):
+    if not isinstance(value, str):
+        raise ConfigError("%s must be a text, not %r" % (name, value))
+    if not rule.low <= len(value) <= rule.high:
+        text = "%s must be of %d to %d characters, not %d"
+        raise ConfigError(text % (name, rule.low, rule.high, len(value)))
+    return value
+
+
+def _hex(rule, value, name):
+    # The value itself is never printed: it may be a secret.
+    try:
+        data = bytes.fromhex(value)
+    except (ValueError, TypeError):
+        raise ConfigError("%s must be hexadecimal text" % name)
+    if len(data) != rule.low:
+        raise ConfigError("%s must be of %d bytes, not %d" % (name, rule.low, len(data)))
+    return data
+
+
+def _rows(rule, value, name):
+    """Profiles of one's own: rows with the columns of `reporting.PROFILES`."""
+    if not isinstance(value, list) or len(value) > rule.high:
+        raise ConfigError("%s must be a list of at most %d rows" % (name, rule.high))
+    for i, row in enumerate(value):
+        where = "%s[%d]" % (name, i)
+        if not isinstance(row, list) or len(row) != 7 or not isinstance(row[0], str):
+            raise ConfigError("%s must have the columns of a profile" % where)
+        numbers = row[1:6] + (row[6] if isinstance(row[6], list) else [None])
+        if len(numbers) != 8 or not all([isinstance(n, int) and n >= 0 for n in numbers]):
+            raise ConfigError("%s: five integers and a list of three follow the name" % where)
+    return value
+
+
+_KINDS = {"int": _int, "str": _str, "hex": _hex, "rows": _rows}
+
+
+def identity(config):
+    """The Identity that the configuration holds."""
+    keys = config["keys"]
+    return Identity(
+        config["vehicle"],
+        keys["room_key_id"],
+        keys["room_public"],
+        keys["psk"],
+        keys["psk_generation"],
+    )

@@ -1,0 +1,1 @@
+"""GPS: bytes of a receiver in, fixes out (framer -> nmea -> fix -> quality, wired by receiver)."""

@@ -1,0 +1,160 @@
+"""What to ask the car and when: supported PIDs by ECU, and the schedule of their polling."""
+
+from agent import signals
+from agent.obd import pids
+
+# A PID that stays silent is asked at half the rate after each miss, down to once a minute.
+BACKOFF_MAX_MS = 60000
+BACKOFF_MIN_MS = 500
+BACKOFF_STEPS = 7
+
+
+def wanted(settings):
+    """The choice that the settings make, as a Wanted. Raises ValueError, naming the signal."""
+    names = settings["signals"]
+    periods = settings["periods"]
+    result = {}
+    for name in list(names or ()) + list(periods):
+        signal = name if isinstance(name, int) else signals.by_name(name)
+        if signal is None or not pids.of_signal(signal):
+            raise ValueError("obd: no PID gives signal %r" % (name,))
+        result[signal] = periods.get(name, result.get(signal))
+    return Wanted(settings, result)
+
+
+class Wanted:
+    """Which signals are polled, and how often."""
+
+    def __init__(self, settings, named):
+        self._named = named  # signal id -> period in ms, or None for its tier's
+        self._only = settings["signals"] is not None
+        self._tiers = settings["tiers"]
+        self._status = settings["status_ms"]
+
+    def __contains__(self, signal):
+        """Is this signal worth an event?"""
+        return not self._only or signal in self._named
+
+    def period(self, row):
+        """ms between two requests of a PID table row; None = not asked."""
+        period = None
+        for field in row[3]:
+            if field[0] in self._named:
+                own = self._named[field[0]]
+                own = self._tiers[row[2]] if own is None else own
+                period = own if period is None else min(period, own)
+        if row[0] == 0x01 and self._status:
+            return self._status if period is None else min(period, self._status)
+        if period is None and not self._only and row[2] != pids.DEMAND:
+            period = self._tiers[row[2]]
+        return period
+
+
+class Maps:
+    """Supported PIDs by ECU, from the bitmaps of PIDs 00, 20, 40..."""
+
+    def __init__(self, most):
+        self._most = most
+        self._bits = {}  # ecu -> 32 bytes, one bit a PID
+        self.ecus = []  # in ascending order
+
+    def add(self, ecu, base, bitmap):
+        """Four bytes: PIDs base + 1 to base + 32, highest bit first."""
+        if ecu not in self._bits:
+            if len(self.ecus) >= self._most:
+                return
+            self._bits[ecu] = bytearray(32)
+            self.ecus.append(ecu)
+            self.ecus.sort()
+        bits = self._bits[ecu]
+        for index in range(32):
+            if bitmap[index >> 3] & 0x80 >> (index & 7) and base + 1 + index < 256:
+                pid = base + 1 + index
+                bits[pid >> 3] |= 1 << (pid & 7)
+
+    def supports(self, ecu, pid):
+        return self._bits[ecu][pid >> 3] >> (pid & 7) & 1
+
+    def owner(self, pid):
+        """The ECU whose answer counts: the lowest id that has the PID; None when no one has."""
+        for ecu in self.ecus:
+            if self.supports(ecu, pid):
+                return ecu
+        return None
+
+    def answers(self, ecu, asked):
+        """True when an ECU has one of these PIDs."""
+        for pid in asked:
+            if self.supports(ecu, pid):
+                return True
+        return False
+
+    def frames(self, asked):
+        """CAN frames that all ECUs together answer with."""
+        total = 0
+        for ecu in self.ecus:
+            length = 1
+            for pid in asked:
+                if self.supports(ecu, pid):
+                    length += 1 + pids.LENGTHS[pid]
+            if length > 1:
+                total += pids.frames(length)
+        return total
+
+
+class Entry:
+    """One PID of the schedule."""
+
+    __slots__ = ("pid", "period", "due", "misses", "alone")
+
+    def __init__(self, pid, period, now):
+        self.pid = pid
+        self.period = period
+        self.due = now
+        self.misses = 0
+        self.alone = False  # not to be asked together with others
+
+    def sent(self, now):
+        """Keeps the beat as long as it can be kept."""
+        self.due += self.period
+        if self.due <= now:
+            self.due = now + self.period
+
+    def answered(self):
+        self.misses = 0
+        self.alone = False
+
+    def missed(self, now):
+        self.misses = min(self.misses + 1, BACKOFF_STEPS)
+        pause = max(self.period, BACKOFF_MIN_MS) << (self.misses - 1)
+        self.due = now + max(self.period, min(pause, BACKOFF_MAX_MS))
+
+
+def build(choice, maps, now):
+    """The schedule: one entry for every PID that is wanted and that the car has."""
+    schedule = []
+    covered = []
+    for row in pids.PIDS:
+        period = choice.period(row)
+        if period is None or maps.owner(row[0]) is None:
+            continue
+        # Several PIDs can carry one signal; the first that the car has is enough.
+        fresh = [field[0] for field in row[3] if field[0] not in covered]
+        if fresh:
+            covered.extend(fresh)
+            schedule.append(Entry(row[0], period, now))
+    return schedule
+
+
+def pick(schedule, limit, now):
+    """Up to `limit` entries for the next request, most overdue first; [] when none is due.
+
+    Those that will be due soon ride along, so that tiers fall into step and share requests.
+    """
+    due = [entry for entry in schedule if entry.due <= now + entry.period // 8]
+    due.sort(key=lambda entry: (entry.due, entry.pid))
+    if not due or due[0].due > now:
+        return []
+    if due[0].alone:
+        return due[:1]
+    return [entry for entry in due if not entry.alone][:limit]

@@ -1,0 +1,104 @@
+"""What an ELM327 or STN adapter says beside data: the table of replies and their kinds.
+
+Sources: ELM327 data sheet, "Error Messages and Alerts"; the spelling of clones in the field.
+"""
+
+# Kinds of reaction, mildest first: a reply's kind is that of its worst line.
+SILENT = 0
+DONE = 1
+PROGRESS = 2
+NO_DATA = 3
+CORRUPT = 4
+UNKNOWN = 5
+UNSUPPORTED = 6
+BUS_ERROR = 7
+NO_BUS = 8
+OVERFLOW = 9
+STOPPED = 10
+ALERT = 11
+BANNER = 12
+RESET = 13
+TIMEOUT = 14
+
+# What an adapter says instead of data: text, where (is, starts, has), kind. First match wins.
+# Compared without spaces, dots, colons and noise, as clones differ in these.
+REPLIES = (
+    ("?", "is", UNSUPPORTED),
+    ("OK", "is", DONE),
+    ("NO DATA", "has", NO_DATA),
+    ("UNABLE TO CONNECT", "has", NO_BUS),
+    ("NOT CONNECTED", "has", NO_BUS),
+    ("BUS INIT ERROR", "has", NO_BUS),
+    ("BUS INIT", "has", PROGRESS),
+    ("SEARCHING", "has", PROGRESS),
+    ("BUS BUSY", "has", BUS_ERROR),
+    ("BUS ERROR", "has", BUS_ERROR),
+    ("CAN ERROR", "has", BUS_ERROR),
+    ("FB ERROR", "has", BUS_ERROR),
+    ("DATA ERROR", "has", CORRUPT),  # also "<DATA ERROR" behind bytes: that line is void
+    ("RX ERROR", "has", CORRUPT),
+    ("BUFFER FULL", "has", OVERFLOW),
+    ("STOPPED", "has", STOPPED),
+    ("LV RESET", "has", RESET),
+    ("ERR94", "has", RESET),
+    ("ERR", "starts", BUS_ERROR),
+    ("ACT ALERT", "has", ALERT),
+    ("LP ALERT", "has", ALERT),
+    ("!", "starts", ALERT),
+    ("ELM327", "has", BANNER),
+    ("STN", "starts", BANNER),
+)
+
+# The counter of each kind that has one
+COUNTED = {
+    NO_DATA: "no_data",
+    CORRUPT: "corrupt_lines",
+    UNKNOWN: "unknown_reply",
+    UNSUPPORTED: "unsupported",
+    BUS_ERROR: "bus_errors",
+    NO_BUS: "no_bus",
+    OVERFLOW: "overflows",
+    STOPPED: "stopped",
+    ALERT: "alerts",
+}
+
+
+def _squeeze(line):
+    """A line in upper case without what clones add or leave out."""
+    for noise in (b" ", b".", b":", b"\xff"):
+        line = line.replace(noise, b"")
+    return line.upper()
+
+
+_TABLE = tuple([(_squeeze(text.encode()), where, kind) for text, where, kind in REPLIES])
+
+
+def classify(line):
+    """The kind of a line that is not data."""
+    line = _squeeze(line)
+    for text, where, kind in _TABLE:
+        if where == "is":
+            if line == text:
+                return kind
+        elif where == "starts":
+            if line.startswith(text):
+                return kind
+        elif text in line:
+            return kind
+    return UNKNOWN
+
+
+def printable(line):
+    """Bytes from the line as printable text, for events."""
+    return "".join([chr(byte) for byte in line if 32 <= byte < 127])
+
+
+def millivolts(text):
+    """"12.4V" -> 12400; None for anything else."""
+    text = text.strip().upper()
+    if text.endswith("V"):
+        text = text[:-1]
+    whole, _, part = text.partition(".")
+    if not whole.isdigit() or len(whole) > 2 or len(part) > 3 or (part and not part.isdigit()):
+        return None
+    return int(whole) * 1000 + int((part + "000")[:3])

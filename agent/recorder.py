@@ -1,0 +1,80 @@
+"""Records become batches, batches become frames in the journal. A machine; time is an argument.
+
+One batch a lane gathers records. It is closed when it is full, and while connected also when the
+profile's report interval is over; an alert's at once. Each lane's batches carry the clock's anchor
+when it has changed or is old, so that no lane hangs on another lane's frame to be dated.
+"""
+
+from agent.comms.batch import Batch
+from agent.records import ALERT, CRUMB, FINE, GAP
+
+_ANCHOR_MS = 600000  # an unchanged anchor is repeated in a lane after that long
+OFFLINE_MS = 60000  # the longest that a record waits in RAM for company while not connected
+
+
+class Recorder:
+    """`add(lane, record, now)`; `poll(now)`; raises the journal's JournalError."""
+
+    def __init__(self, journal, clock):
+        self._journal = journal
+        self._clock = clock
+        self._batches = {ALERT: Batch(), CRUMB: Batch(), FINE: Batch()}
+        self._anchors = {}  # lane -> (the last anchor in it, when)
+        self.records = 0
+        self.is_online = False
+        self.report_ms = 5000
+
+    def add(self, lane, record, now):
+        """Takes a record; True when a frame was written because of it."""
+        batch = self._batches[lane]
+        if batch.started is None:
+            self._add_anchor(lane, batch, now)
+        batch.add(record, now)
+        self.records += 1
+        if lane == ALERT or batch.is_full():
+            self._close(lane, now)
+            return True
+        return False
+
+    def _add_anchor(self, lane, batch, now):
+        anchor = self._clock.anchor
+        if anchor is None:
+            return
+        last = self._anchors.get(lane)
+        if last is None or last[0] is not anchor or now - last[1] >= _ANCHOR_MS:
+            self._anchors[lane] = (anchor, now)
+            batch.add(anchor, now)
+            self.records += 1
+
+    def _close(self, lane, now):
+        batch = self._batches[lane]
+        # The clock may have become known, or better, while the records gathered.
+        self._add_anchor(lane, batch, now)
+        plaintext = batch.encode()
+        batch.clear()
+        self._journal.append(lane, plaintext, now)
+
+    def _add_gaps(self, now):
+        for lane, sid, first, last, reason, _ in self._journal.take_gaps():
+            self._batches[CRUMB].add((GAP, now, lane, sid, first, last, reason), now)
+            self.records += 1
+
+    def poll(self, now):
+        """Closes what is due; True when a frame was written. Call it a few times a second."""
+        self._add_gaps(now)
+        limit = self.report_ms if self.is_online else OFFLINE_MS
+        wrote = False
+        for lane in (CRUMB, FINE):
+            started = self._batches[lane].started
+            if started is not None and now - started >= limit:
+                self._close(lane, now)
+                wrote = True
+        return wrote
+
+    def flush(self, now):
+        """All that was recorded is in the journal, and the journal on the medium."""
+        self._add_gaps(now)
+        for lane in (ALERT, CRUMB, FINE):
+            if self._batches[lane].started is not None:
+                self._close(lane, now)
+        self._journal.flush()

@@ -1,0 +1,156 @@
+"""The task around the link: one MQTT connection at a time, and what comes down through it.
+
+Carries out the link machine's actions, tells it what happened, and hands the room's messages to the
+journal, the link and the clock.
+"""
+
+import asyncio
+
+from agent import port
+from agent.comms.mqtt import MqttLocalError, MqttOptions
+
+# The client takes a few more than the link's window: a session's open may go beside a frame.
+_WINDOW_EXTRA = 4
+
+
+class Uplink:
+    """`run()` for ever; `wake()` when the journal got something; `close()` at the end."""
+
+    def __init__(self, config, now, log, link, inbox, journal, clock):
+        """config: the `mqtt` group and `vehicle`; now: function that gives the uptime in ms."""
+        self._vehicle = config["vehicle"]
+        self._mqtt = config["mqtt"]
+        self._now = now
+        self._log = log
+        self._link = link
+        self._inbox = inbox
+        self._journal = journal
+        self._clock = clock
+        self._client = None
+        self._session = None
+        self._flag = asyncio.Event()
+
+    def set_session(self, session):
+        """Frames are sealed, and answers opened, by this session from here on."""
+        self._session = session
+        self._inbox.set_session(session)
+        self._link.set_session(session, self._now())
+
+    def wake(self):
+        """There may be something to do."""
+        self._flag.set()
+
+    async def run(self):
+        while True:
+            now = self._now()
+            self._take_events(now)
+            actions = self._link.poll(now)
+            for i, action in enumerate(actions):
+                if not self._do(action, now):
+                    self._link.unsent(actions[i:])
+                    break
+            await port.wait(self._flag, self._link.wake(now))
+            self._flag.clear()
+
+    async def close(self):
+        """Says good-bye to the broker, so that the last will is not sent."""
+        if self._client is None:
+            return
+        self._client.publish(self._topic("p"), b"\x00" + self._session.sid, 0, True, None)
+        self._client.close()
+        for _ in range(20):
+            if self._client is None:
+                break
+            self._take_events(self._now())
+            await asyncio.sleep(0.05)
+
+    def _topic(self, lane):
+        return "p1/%s/%s" % (self._vehicle, lane)
+
+    def _do(self, action, now):
+        """Carries out one action; False when the client could not take it now."""
+        if action[0] == "connect":
+            self._connect(now)
+            return True
+        if self._client is None:
+            return True
+        if action[0] == "subscribe":
+            self._client.subscribe(self._topic(action[1]), 1)
+            return True
+        _, lane, payload, retain, token = action
+        return self._client.publish(
+            self._topic(lane), payload, 0 if token is None else 1, retain, token
+        )
+
+    def _connect(self, now):
+        mqtt = self._mqtt
+        try:
+            options = MqttOptions(
+                mqtt["host"],
+                mqtt["port"],
+                self._vehicle,
+                mqtt["username"],
+                mqtt["password"],
+                keepalive=mqtt["keepalive_s"],
+                tls=mqtt["tls"],
+                will=(self._topic("p"), b"\x00" + self._session.sid, 0, True),
+                connect_timeout=mqtt["connect_timeout_s"],
+                window=mqtt["window"] + _WINDOW_EXTRA,
+            )
+            self._client = port.mqtt_client(options, self._flag.set)
+            self._client.start()
+        except MqttLocalError as e:
+            self._client = None
+            self._log.fault(now, "link", "MqttLocalError", str(e))
+            self._link.closed("tls", now)
+
+    def _take_events(self, now):
+        while self._client is not None:
+            event = self._client.take()
+            if event is None:
+                return
+            self._on_event(event, now)
+
+    def _on_event(self, event, now):
+        kind = event[0]
+        if kind == "connected":
+            self._log.line(now, "link: connected to %s" % self._where())
+            self._link.connected(now)
+        elif kind == "puback":
+            self._link.puback(event[1], now)
+        elif kind == "message":
+            if event[1] == self._topic("d"):
+                self._on_message(event[2], now)
+        elif kind == "suback":
+            if event[2] is None:
+                text = "%s refused the subscription to %s"
+                self._log.fault(now, "link", "Subscribe", text % (self._where(), event[1]))
+        elif kind == "refused":
+            self._log.fault(
+                now, "link", "Refused", "%s refused with code %s" % (self._where(), event[1])
+            )
+        elif kind == "closed":
+            self._client = None
+            self._link.closed(event[1], now)
+            if event[1] != "stopped":
+                text = "%s: connection ended: %s; next attempt in %d s"
+                wait = self._link.wake(now) // 1000 + 1
+                self._log.fault(now, "link", event[1], text % (self._where(), event[1], wait))
+
+    def _where(self):
+        return "broker %s:%d" % (self._mqtt["host"], self._mqtt["port"])
+
+    def _on_message(self, payload, now):
+        message = self._inbox.take(payload, now)
+        if message is None:
+            return
+        if message[0] == "ack":
+            freed = 0
+            for sid, upto, ranges in message[2]:
+                freed += self._journal.acknowledge(sid, upto, ranges)
+            self._link.progress(freed)
+            self._clock.room(message[1], now)
+        elif message[0] == "again":
+            self._link.ask_again(message[1])
+        elif message[0] == "open":
+            self._link.ask_open(message[1])
