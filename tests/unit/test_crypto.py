@@ -6,18 +6,7 @@ from agent.port import curve25519
 from agent.port.ccm import Ccm
 from agent.port.errors import AeadError
 from agent.port.hmac import hmac_sha256
-
-try:
-    from cryptolib import aes
-except ImportError:  # CPython: the same shape over the cryptography library
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-    class aes:  # noqa: N801
-        def __init__(self, key, mode, iv=None):
-            self._cipher = Cipher(algorithms.AES(key), modes.CBC(iv) if iv else modes.ECB())
-
-        def encrypt(self, data):
-            return self._cipher.encryptor().update(data)
+from tests.support.aes import aes
 
 
 def unhex(text):

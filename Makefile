@@ -1,0 +1,37 @@
+# The two commands of the README are `make demo` and `make test`; both set up what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test lint bench check clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tools,room,dev]'
+	touch $(STAMP)
+
+# SECONDS=30 ends it by itself; ARGS passes anything else, for example ARGS=--micropython
+demo: $(STAMP)
+	$(BIN)/patrol demo $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python tests/run.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(STAMP)
+	$(BIN)/patrol bench
+
+# What a change must pass before it is shown to anybody.
+check: lint test
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,36 @@
+"""`patrol bench [NAME] --json`."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tools.bench import wire
+
+BENCHES = {"wire": wire.run}
+
+
+def bench(
+    name: Annotated[
+        str | None, typer.Argument(help=f"One of {', '.join(BENCHES)}; all without.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The figures as one JSON line.")] = False,
+) -> None:
+    """Run the project's benchmarks.
+
+    Example: patrol bench wire --json
+    """
+    if name is not None and name not in BENCHES:
+        typer.echo(f"bench: no benchmark {name}; there are {', '.join(BENCHES)}", err=True)
+        raise typer.Exit(2)
+    for chosen in [name] if name else BENCHES:
+        figures = BENCHES[chosen]()
+        if as_json:
+            print(json.dumps(figures))
+            continue
+        table = Table("figure", "value", title=chosen)
+        for key, value in figures.items():
+            table.add_row(key, str(value))
+        Console().print(table)
