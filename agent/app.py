@@ -68,6 +68,7 @@ class App:
         self.uplink = Uplink(
             config, self.now, self.log, self.link, self.inbox, self.journal, self.clock
         )
+        self.uplink.on_connected = self._on_connected
         self.session = None
         self.position = None  # the last POSITION record, recorded or not
         self.readings = {}  # signal id -> (raw, uptime)
@@ -241,6 +242,11 @@ class App:
             lane = records.CRUMB if self.reporting.is_crumb(record) else records.FINE
             self._record(lane, record)
 
+    def _on_connected(self):
+        """What gathered while there was no link goes out at once, ahead of the backlog: the room
+        first of all wants to know where the car is now."""
+        self._keep(self.recorder.close_all, self.now())
+
     def _watch_gps(self, now):
         if self._fix_at is not None and now - self._fix_at > _GPS_LOST_MS:
             self._fix_at = None
@@ -295,6 +301,8 @@ class App:
             "acknowledged": self.journal.counters["frames_acknowledged"],
             "left": self.journal.frames_left(),
             "lost": self.journal.counters["frames_lost"],
+            "sent": self.link.counters["sent"],
+            "delivered": self.link.counters["pubacks"],
             "link": self.link.state,
             "pubacks_outstanding": flying,
             "unproved": unproved,

@@ -71,10 +71,14 @@ class Recorder:
                 wrote = True
         return wrote
 
-    def flush(self, now):
-        """All that was recorded is in the journal, and the journal on the medium."""
+    def close_all(self, now):
+        """All that was recorded is in the journal."""
         self._add_gaps(now)
         for lane in (ALERT, CRUMB, FINE):
             if self._batches[lane].started is not None:
                 self._close(lane, now)
+
+    def flush(self, now):
+        """All that was recorded is in the journal, and the journal on the medium."""
+        self.close_all(now)
         self._journal.flush()

@@ -212,9 +212,6 @@ ALIASES = (
 )
 
 _ROWS = {row[0]: row for row in SIGNALS}
-_IDS = {row[1]: row[0] for row in SIGNALS}
-_IDS.update(dict(ALIASES))
-_NAMES = {number: alias for alias, number in ALIASES}
 
 
 def row(signal):
@@ -224,15 +221,21 @@ def row(signal):
 
 def by_name(name):
     """The id of a short name ("rpm") or a VSS path, or None."""
-    return _IDS.get(name)
+    for alias, number in ALIASES:
+        if alias == name:
+            return number
+    for entry in SIGNALS:
+        if entry[1] == name:
+            return entry[0]
+    return None
 
 
 def name(signal):
     """The short name of a signal id; its VSS path where it has none; its number when unknown."""
-    found = _NAMES.get(signal)
-    if found is None:
-        found = _ROWS[signal][1] if signal in _ROWS else str(signal)
-    return found
+    for alias, number in ALIASES:
+        if number == signal:
+            return alias
+    return _ROWS[signal][1] if signal in _ROWS else str(signal)
 
 
 def unit(signal):

@@ -29,6 +29,7 @@ class Uplink:
         self._client = None
         self._session = None
         self._flag = asyncio.Event()
+        self.on_connected = None  # called when a connection stands, before anything is sent
 
     def set_session(self, session):
         """Frames are sealed, and answers opened, by this session from here on."""
@@ -116,6 +117,8 @@ class Uplink:
         if kind == "connected":
             self._log.line(now, "link: connected to %s" % self._where())
             self._link.connected(now)
+            if self.on_connected:
+                self.on_connected()
         elif kind == "puback":
             self._link.puback(event[1], now)
         elif kind == "message":
@@ -130,12 +133,13 @@ class Uplink:
                 now, "link", "Refused", "%s refused with code %s" % (self._where(), event[1])
             )
         elif kind == "closed":
+            detail = self._client.detail or event[1]
             self._client = None
             self._link.closed(event[1], now)
             if event[1] != "stopped":
-                text = "%s: connection ended: %s; next attempt in %d s"
+                text = "%s: %s; next attempt in %d s"
                 wait = self._link.wake(now) // 1000 + 1
-                self._log.fault(now, "link", event[1], text % (self._where(), event[1], wait))
+                self._log.fault(now, "link", event[1], text % (self._where(), detail, wait))
 
     def _where(self):
         return "broker %s:%d" % (self._mqtt["host"], self._mqtt["port"])

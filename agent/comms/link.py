@@ -243,9 +243,7 @@ class Link:
         """Token bucket of the backlog: True when it may send a frame now."""
         if not self._rate:
             return True
-        self._bucket = min(
-            self._rate, self._bucket + self._rate * (now - self._bucket_at) // 1000
-        )
+        self._bucket = min(self._rate, self._bucket + self._rate * (now - self._bucket_at) // 1000)
         self._bucket_at = now
         return self._bucket > 0
 

@@ -20,7 +20,7 @@ the events:
 Only AT commands of the tables below and requests built by services.request() are ever sent.
 """
 
-from agent.obd import services
+from agent.obd import services, setup
 from agent.obd.isotp import Reassembler
 from agent.obd.replies import (
     ALERT,
@@ -36,15 +36,12 @@ from agent.obd.replies import (
     SILENT,
     TIMEOUT,
     UNKNOWN,
-    UNSUPPORTED,
     classify,
     millivolts,
     printable,
 )
+from agent.obd.setup import COMMAND_MS, LEGACY, SEARCH_MS
 
-COMMAND_MS = 1000
-RESET_MS = 5000
-SEARCH_MS = 10000
 # An ECU that says "response pending" has 5 s for the next word (P2*, ISO 14229-2); a request that
 # is put off for longer than this in all is given up.
 WAIT_MS = 5000
@@ -57,31 +54,18 @@ MAX_LINE = 96
 MAX_TEXTS = 4  # lines of an AT command's answer that are kept; the longest answer has two
 LOST_AFTER = 3  # requests in a row without any answer
 BUS_ERRORS = 3  # in a row, then the bus is searched again
-AUTO_EVERY = 4  # attempts: how often the search is automatic although a protocol is known
-
-# Set-up commands in order; the protocol and the first request follow.
-INIT = (b"ATZ", b"ATE0", b"ATL0", b"ATS0", b"ATH1", b"ATAT1", b"ATI", b"ATRV")
 _SEARCHING = (b"SEARCHING", b"BUS INIT")
-_FORGET = b"ATFE"  # after ERR94: forget events, else CAN stays blocked
-_RETRY_FROM = 4  # after a failed search the set-up repeats from ATH1
-_KEPT = (b"ATZ", b"ATRV")  # never left out, whatever the adapter answered before
-
-LEGACY = "12345"  # protocols that are not CAN: headers off, one PID a request
 
 # Modes of the machine
 _OFF = 0
-_DRAIN = 1
-_INIT = 2
-_PROTOCOL = 3
-_CONNECT = 4
-_NUMBER = 5
-_HEADERS = 6
-_READY = 7
-_REQUEST = 8
-_VOLTAGE = 9
-_RESYNC = 10
-_NOBUS = 11
-_DOWN = 12
+_DRAIN = 1  # what was under way is thrown away
+_SETUP = 2
+_READY = 3
+_REQUEST = 4
+_VOLTAGE = 5
+_RESYNC = 6  # after a time-out: wait for the prompt that did not come
+_NO_BUS = 7  # until the next search
+_DOWN = 8  # until the next start
 
 COUNTERS = (
     "requests",
@@ -95,9 +79,9 @@ COUNTERS = (
     "lost",
 )
 
+
 class Elm:
-    """One adapter. `memory` (dict) holds what was learned about it and may be kept for next time:
-    "protocol" (one letter or None) and "unsupported" (list of AT commands it does not know)."""
+    """One adapter. `memory`: see setup.SetUp."""
 
     def __init__(self, counters, memory, bus_retry_ms=5000):
         self.counters = counters
@@ -105,24 +89,16 @@ class Elm:
             counters.setdefault(key, 0)
         for key in COUNTED.values():
             counters.setdefault(key, 0)
-        self.memory = memory
-        memory.setdefault("protocol", None)
-        memory.setdefault("unsupported", [])
         self.bus_retry_ms = bus_retry_ms
-        self.protocol = None
-        self._isotp = Reassembler(counters)
         self._events = []
+        self._setup = setup.SetUp(counters, memory, self._events)
+        self._isotp = Reassembler(counters)
         self._mode = _OFF
         self._line = b""
         self._overlong = False
-        self._identity = None
-        self._attempt = 0
-        self._losses = 0
-        self._failures = 0
-        self._bus_errors = 0
-        self._alive = False
-        self._forget = False
-        self._step = 0
+        self._losses = 0  # in a row
+        self._failures = 0  # requests without an answer in a row
+        self._bus_errors = 0  # in a row
         self._resent = False
         self._until = 0
         self._wakeup = False
@@ -147,11 +123,11 @@ class Elm:
     @property
     def can(self):
         """True when the car's bus is CAN: several PIDs a request, frames counted."""
-        return self.protocol is None or self.protocol not in LEGACY
+        protocol = self._setup.protocol
+        return protocol is None or protocol not in LEGACY
 
     def start(self, now):
         """(Re)starts from nothing: drain, reset, set up, search."""
-        self._attempt = 0
         self._begin(now)
 
     def request(self, service, data, frames, now):
@@ -168,12 +144,12 @@ class Elm:
 
     def search(self, now):
         """The owner finds the bus dead (nothing but NO DATA): look for it again."""
-        self._no_bus(now)
+        self._no_bus(now, False)
 
     def take(self):
         """The events since the last call."""
-        events = self._events
-        self._events = []
+        events = list(self._events)
+        self._events.clear()
         return events
 
     def feed(self, data, now):
@@ -198,30 +174,23 @@ class Elm:
         self._expire(now)
         if self._sent is not None:
             return None
-        mode = self._mode
-        if mode == _DRAIN:
-            if self._wakeup:
-                # Any character ends what the adapter is doing or wakes it; a space, unlike a
-                # carriage return, does not make it repeat its last command.
-                self._wakeup = False
-                return b" "
-            if now >= self._until:
-                self._mode = mode = _INIT
-                self._step = 0
-        elif mode == _RESYNC:
-            if self._wakeup:
-                self._wakeup = False
-                return b" "
-            if now >= self._until:
+        if self._mode in (_DRAIN, _RESYNC) and self._wakeup:
+            # Any character ends what the adapter is doing or wakes it; a space, unlike a
+            # carriage return, does not make it repeat its last command.
+            self._wakeup = False
+            return b" "
+        if now >= self._until:
+            if self._mode in (_DRAIN, _NO_BUS):
+                self._mode = _SETUP
+            elif self._mode == _RESYNC:
                 self._mode = _READY
-        elif mode == _NOBUS:
-            if now >= self._until:
-                self._mode = mode = _INIT
-                self._step = _RETRY_FROM
-        elif mode == _DOWN and now >= self._until:
-            self._begin(now)
-            return self.poll(now)
-        return self._next_command(mode, now)
+            elif self._mode == _DOWN:
+                self._begin(now)
+                return self.poll(now)
+        if self._mode == _SETUP:
+            text, limit = self._setup.command()
+            return self._send(text, limit, now)
+        return None
 
     def wake(self, now):
         """-> ms until poll() has something to do; None when the owner's next request decides."""
@@ -229,7 +198,7 @@ class Elm:
             due = self._deadline
         elif self._mode in (_READY, _OFF):
             return None
-        elif self._mode in (_DRAIN, _RESYNC, _NOBUS, _DOWN) and not self._wakeup:
+        elif self._mode in (_DRAIN, _RESYNC, _NO_BUS, _DOWN) and not self._wakeup:
             due = self._until
         else:
             return 0
@@ -237,44 +206,15 @@ class Elm:
 
     # Commands
 
-    def _begin(self, now):
+    def _begin(self, now, forget=False):
         self._clear()
+        self._setup.restart(forget)
         self._line = b""
         self._overlong = False
         self._mode = _DRAIN
         self._wakeup = True
         self._resent = False
         self._until = now + DRAIN_MS
-
-    def _next_command(self, mode, now):
-        """The next command of the set-up -> bytes or None."""
-        if mode == _INIT:
-            skipped = self.memory["unsupported"]
-            while self._step < len(INIT):
-                command = INIT[self._step]
-                if command == b"ATE0" and self._forget:
-                    self._forget = False
-                    self._step -= 1  # ATFE takes ATZ's place once more
-                    return self._send(_FORGET, COMMAND_MS, now)
-                if command in _KEPT or command.decode() not in skipped:
-                    return self._send(command, COMMAND_MS if self._step else RESET_MS, now)
-                self._step += 1
-            self._mode = mode = _PROTOCOL
-        if mode == _PROTOCOL:
-            return self._send(b"ATSP" + self._wanted_protocol(), COMMAND_MS, now)
-        if mode == _CONNECT:
-            return self._send(services.request(0x01, b"\x00"), SEARCH_MS, now)
-        if mode == _NUMBER:
-            return self._send(b"ATDPN", COMMAND_MS, now)
-        if mode == _HEADERS:
-            return self._send(b"ATH0", COMMAND_MS, now)
-        return None
-
-    def _wanted_protocol(self):
-        known = self.memory["protocol"]
-        if known is None or self._attempt % AUTO_EVERY == 1:
-            return b"0"
-        return known.encode()
 
     def _send(self, text, deadline, now):
         self._sent = text
@@ -297,12 +237,15 @@ class Elm:
         if line == b">":
             self._prompt(now)
             return
-        # The data sheet warns of NUL bytes; 0xFF is what an idle line's glitch looks like.
-        line = line.replace(b"\x00", b"").strip(b" \t\xff")
+        # The data sheet warns of NUL bytes; 0xFF is what a glitch on an idle line looks like.
+        # Where such a byte took a digit's place, the frame's length betrays it.
+        size = len(line)
+        line = line.replace(b"\x00", b"").replace(b"\xff", b"")
+        if len(line) < size:
+            self.counters["noise"] += 1
+        line = line.strip(b" \t")
         if not line or self._mode in (_DRAIN, _DOWN, _OFF):
             return
-        if b"\xff" in line:
-            self.counters["noise"] += 1
         if self._sent is None:
             self._unasked(line, now)
         else:
@@ -323,7 +266,8 @@ class Elm:
         self._first = False
         if first and line.replace(b" ", b"") == self._sent:
             return  # echo
-        if self._mode in (_REQUEST, _CONNECT):
+        for_data = self._mode == _REQUEST or (self._mode == _SETUP and self._setup.searching)
+        if for_data:
             if line.startswith(_SEARCHING[0]):
                 self._more_time(self._sent_at + SEARCH_MS)
                 line = line[9:].lstrip(b". ")
@@ -344,7 +288,7 @@ class Elm:
         if kind == ALERT:
             self._alert(line)
             return
-        if self._mode not in (_REQUEST, _CONNECT):
+        if not for_data:
             if len(self._texts) < MAX_TEXTS:
                 self._texts.append(printable(line))
             if kind == UNKNOWN:
@@ -372,11 +316,10 @@ class Elm:
     def _reset(self, line, now):
         """The adapter has lost its settings."""
         self.counters["resets"] += 1
-        self._forget = b"94" in line
         self._events.append(("error", "adapter_reset", printable(line)))
         if self._mode == _REQUEST:
             self._events.append(("reply", RESET, [], False))
-        self._begin(now)
+        self._begin(now, b"94" in line)
 
     def _alert(self, line):
         self.counters["alerts"] += 1
@@ -385,7 +328,7 @@ class Elm:
     # Ends of answers
 
     def _prompt(self, now):
-        if self._mode == _RESYNC and not self._wakeup:
+        if self._mode == _RESYNC:
             self._mode = _READY
         elif self._sent is not None:
             if self._sent == b"ATZ" and not self._texts:
@@ -407,17 +350,14 @@ class Elm:
             if not self._isotp.messages and not self._texts:
                 self._failures += 1
             if self._mode == _REQUEST:
-                self._reply(TIMEOUT)
-            self._clear()
+                self._reply(self._kind if heard else TIMEOUT)
             if self._failures >= LOST_AFTER:
                 self._lose(now)
             else:
-                self._mode = _RESYNC
-                self._wakeup = True
-                self._until = now + RESYNC_MS
+                self._resync(now)
         elif heard:
             self._finish(now)
-        elif self._sent == b"ATZ" or self._mode == _CONNECT or self._resent:
+        elif self._setup.resetting or self._setup.searching or self._resent:
             self._lose(now)
         else:
             self._resent = True
@@ -428,36 +368,44 @@ class Elm:
         mode = self._mode
         kind = self._kind
         texts = self._texts
-        sent = self._sent
         if mode == _REQUEST:
             self._reply(kind)
-            self._clear()
-            self._mode = _READY
-            self._judge_bus(kind, now)
+            if kind == SILENT and not self._isotp.messages:
+                self._resync(now)  # that prompt belonged to an earlier command
+            else:
+                self._clear()
+                self._mode = _READY
+                self._judge_bus(kind, now)
             return
         self._isotp.end()
-        messages = self._isotp.messages
         self._clear()
-        self._resent = False
-        if mode == _CONNECT:
-            self._connected(messages, now)
-        elif mode == _INIT:
-            self._step_done(sent, kind, texts)
-        elif mode == _PROTOCOL:
-            self._mode = _CONNECT
-        elif mode == _NUMBER:
-            self._protocol_known(texts)
-        elif mode == _HEADERS:
-            self._ready()
-        elif mode == _VOLTAGE:
-            self._report_voltage(texts)
+        if mode == _VOLTAGE:
+            found = millivolts(texts[0]) if texts else None
+            if found is not None:
+                self._events.append(("voltage", found))
             self._mode = _READY
+            return
+        self._resent = False
+        self._losses = 0
+        result = self._setup.answered(kind, texts, self._isotp.messages)
+        if result == setup.READY:
+            self._failures = 0
+            self._mode = _READY
+        elif result == setup.NO_CAR:
+            self._no_bus(now, True)
+
+    def _resync(self, now):
+        """Gets adapter and driver into step again."""
+        self._clear()
+        self._mode = _RESYNC
+        self._wakeup = True
+        self._until = now + RESYNC_MS
 
     def _reply(self, kind):
         """Hands the answer to a request over."""
         self._isotp.end()
-        clean = self._isotp.errors == 0 and kind in (SILENT, DONE, NO_DATA)
         messages = self._isotp.messages
+        clean = self._isotp.errors == 0 and (kind == NO_DATA or (kind <= DONE and bool(messages)))
         if kind == OVERFLOW:
             messages = []  # characters are missing, nobody knows where
         self._events.append(("reply", kind, messages, clean))
@@ -468,69 +416,16 @@ class Elm:
         else:
             self._bus_errors = 0
         if kind == NO_BUS or self._bus_errors >= BUS_ERRORS:
-            self._no_bus(now)
+            self._no_bus(now, False)
 
-    def _step_done(self, sent, kind, texts):
-        self._step += 1
-        if not self._alive:
-            self._alive = True
-            self._losses = 0
-            self._events.append(("found",))
-        if kind == UNSUPPORTED:
-            name = sent.decode()
-            if name not in self.memory["unsupported"] and sent in INIT:
-                self.memory["unsupported"].append(name)
-        elif sent == b"ATI":
-            if texts and texts[0] != self._identity:
-                self._identity = texts[0]
-                self._events.append(("adapter", texts[0]))
-        elif sent == b"ATRV":
-            self._report_voltage(texts)
-        elif sent != b"ATZ" and kind != DONE:
-            self.counters["no_ok"] += 1
-
-    def _report_voltage(self, texts):
-        found = millivolts(texts[0]) if texts else None
-        if found is not None:
-            self._events.append(("voltage", found))
-
-    def _connected(self, messages, now):
-        """The first request's answer: is there a car?"""
-        for _, payload, _ in messages:
-            if len(payload) == 6 and payload[0] == 0x41 and payload[1] == 0:
-                self._mode = _NUMBER
-                return
-        if self._attempt == 0 and self.memory["protocol"] is not None:
-            self._attempt = 1  # straight on with the automatic search
-            self._mode = _PROTOCOL
-            return
-        self._no_bus(now)
-
-    def _no_bus(self, now):
-        self._attempt += 1
+    def _no_bus(self, now, failed):
+        """Waits before the next search; `failed`: the last one found nothing."""
+        self._setup.search(failed)
         self._bus_errors = 0
         self._clear()
-        self._mode = _NOBUS
+        self._mode = _NO_BUS
         self._until = now + self.bus_retry_ms
         self._events.append(("nobus",))
-
-    def _protocol_known(self, texts):
-        text = texts[0].strip().upper() if texts else ""
-        if len(text) == 2 and text[0] == "A":
-            text = text[1]  # "A6": protocol 6, found automatically
-        self.protocol = text if len(text) == 1 and text in "123456789ABC" else None
-        if self.protocol is not None:
-            self.memory["protocol"] = self.protocol
-        if self.can:
-            self._ready()
-        else:
-            self._mode = _HEADERS
-
-    def _ready(self):
-        self._attempt = 0
-        self._failures = 0
-        self._mode = _READY
-        self._events.append(("bus", self.protocol))
 
     def _lose(self, now):
         """Nothing comes from the adapter: start anew, later and later."""
@@ -540,6 +435,7 @@ class Elm:
         self._until = now + LOST_RETRY_MS[min(self._losses, len(LOST_RETRY_MS) - 1)]
         self._losses += 1
         self._failures = 0
-        if self._alive or self._losses == 1:
+        self._resent = False
+        if self._setup.found or self._losses == 1:
             self._events.append(("lost",))
-        self._alive = False
+        self._setup.lost()

@@ -134,13 +134,23 @@ def _lengths():
     return bytes(table)
 
 
+def _places():
+    """Place of each PID's row in the table; _NOWHERE where it has none."""
+    table = bytearray([_NOWHERE] * 256)
+    for place in range(len(PIDS)):
+        table[PIDS[place][0]] = place
+    return bytes(table)
+
+
+_NOWHERE = 255
 LENGTHS = _lengths()
-_ROWS = {row[0]: row for row in PIDS}
+_PLACES = _places()
 
 
 def row(pid):
     """The table row of a PID, or None."""
-    return _ROWS.get(pid)
+    place = _PLACES[pid]
+    return None if place == _NOWHERE else PIDS[place]
 
 
 def of_signal(signal):
@@ -166,7 +176,7 @@ def values(pid, data, start):
     -> list of (signal id, raw integer).
     """
     found = []
-    for field in _ROWS[pid][3]:
+    for field in PIDS[_PLACES[pid]][3]:
         masked = len(field) > 4
         if masked and data[start] & field[5] != field[5]:
             continue

@@ -84,10 +84,7 @@ class Maps:
 
     def answers(self, ecu, asked):
         """True when an ECU has one of these PIDs."""
-        for pid in asked:
-            if self.supports(ecu, pid):
-                return True
-        return False
+        return any(self.supports(ecu, pid) for pid in asked)
 
     def frames(self, asked):
         """CAN frames that all ECUs together answer with."""

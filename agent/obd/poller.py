@@ -22,6 +22,7 @@ anything else is counted and gives nothing. Nothing is repeated from memory: no 
 
 from agent import signals
 from agent.obd import pids, plan, replies, services
+from agent.obd.abilities import Abilities
 from agent.obd.elm327 import Elm
 
 # Settings and their defaults. Times in ms.
@@ -44,8 +45,6 @@ DEFAULTS = {
 
 PID_STATUS = 0x01
 MAX_ECUS = 8  # as in isotp.py
-MAX_BATCH = 6  # PIDs a request on CAN (SAE J1979)
-PROBES = 2  # unanswered probes until a capability counts as missing
 SILENT_LIMIT = 5  # poll requests in a row without a word, then the bus is tested
 ABSENT_LIMIT = 5  # replies in a row without an ECU, until the others are believed alone
 MAP_TRIES = 3
@@ -77,8 +76,7 @@ class Obd:
         for key in COUNTERS:
             self.counters[key] = 0
         self.memory = dict(self.settings["memory"] or {})
-        for key in ("identity", "digit", "batch"):
-            self.memory.setdefault(key, None)
+        self._abilities = Abilities(self.memory)
         self._wanted = plan.wanted(self.settings)
         self._elm = Elm(self.counters, self.memory, self.settings["bus_retry_ms"])
         self._events = []
@@ -100,7 +98,6 @@ class Obd:
         self._asked = b""
         self._batch = []  # its entries of the plan
         self._with_digit = False
-        self._probes = 0
         self._silent = 0
         self._headerless = 0
         self._absent = {}  # ecu -> replies in a row without it although it has the PID
@@ -156,7 +153,7 @@ class Obd:
                 if self.settings["voltage_signal"] is not None:
                     self._value(self.settings["voltage_signal"], event[1], now)
             elif name == "adapter":
-                self._identified(event[1])
+                self._abilities.identified(event[1])
                 self._events.append(("adapter", event[1], now))
             elif name == "bus":
                 self._rediscover()
@@ -168,13 +165,6 @@ class Obd:
                 self._events.append(("error", event[1], event[2], now))
                 if event[1] == "adapter_reset":
                     self._enter("searching", now)
-
-    def _identified(self, identity):
-        """Another adapter than the remembered one: what was learned is void."""
-        if self.memory["identity"] != identity:
-            self.memory["identity"] = identity
-            self.memory["digit"] = None
-            self.memory["batch"] = None
 
     def _enter(self, state, now):
         if state != self._state:
@@ -196,12 +186,11 @@ class Obd:
         if self._silent >= SILENT_LIMIT:
             self._doing = "ping"
             return self._ask(0x01, b"\x00", 0, now)
-        if settings["vin"] and self._vin is None and now >= self._vin_due:
-            if self._vin_tries < VIN_TRIES:
-                self._vin_tries += 1
-                self._vin_due = now + RETRY_MS
-                self._doing = "vin"
-                return self._ask(0x09, b"\x02", 0, now)
+        if self._vin_wanted() and now >= self._vin_due:
+            self._vin_tries += 1
+            self._vin_due = now + RETRY_MS
+            self._doing = "vin"
+            return self._ask(0x09, b"\x02", 0, now)
         if settings["dtc_ms"] and now >= self._dtc_due:
             self._dtc_due = now + min(RETRY_MS, settings["dtc_ms"])
             self._doing = "dtc"
@@ -212,20 +201,16 @@ class Obd:
         return self._next_batch(now)
 
     def _next_batch(self, now):
-        limit = 1
-        if self._elm.can:
-            limit = self.memory["batch"] or MAX_BATCH
-        batch = plan.pick(self._plan, limit, now)
+        can = self._elm.can
+        batch = plan.pick(self._plan, self._abilities.batch(can), now)
         if not batch:
             return None
         for entry in batch:
             entry.sent(now)
         asked = bytes([entry.pid for entry in batch])
         frames = 0
-        if self._elm.can and self.memory["digit"] is not False:
-            # The digit is probed last, with a request that is known to work.
-            if self.memory["batch"] is not None or len(batch) == 1:
-                frames = self._maps.frames(asked)
+        if can and self._abilities.digit(len(batch)):
+            frames = self._maps.frames(asked)
         self._batch = batch
         self._with_digit = 0 < frames <= 15
         self._doing = "poll"
@@ -246,9 +231,12 @@ class Obd:
             due = min(due, self._dtc_due)
         if self.settings["voltage_ms"]:
             due = min(due, self._voltage_due)
-        if self.settings["vin"] and self._vin is None and self._vin_tries < VIN_TRIES:
+        if self._vin_wanted():
             due = min(due, self._vin_due)
         return due - now
+
+    def _vin_wanted(self):
+        return self.settings["vin"] and self._vin is None and self._vin_tries < VIN_TRIES
 
     # Replies
 
@@ -342,8 +330,7 @@ class Obd:
         can = self._elm.can
         found = ()
         answered = []
-        t = None
-        for ecu, payload, t in messages:
+        for ecu, payload, _ in messages:
             try:
                 found += services.trouble_codes(payload, 0x03, can)
             except services.ReplyError:
@@ -352,8 +339,9 @@ class Obd:
                 clean = clean and not can  # on CAN one message holds all codes of an ECU
             else:
                 answered.append(ecu)
-        if t is None:
+        if not messages:
             return
+        t = messages[-1][2]
         if not clean:
             self.counters["refused"] += 1
             return
@@ -391,7 +379,8 @@ class Obd:
                 if pid == PID_STATUS:
                     self._watch_status(ecu, payload[start])
         self._account(kind, got, fits, clean, now)
-        self._learn(kind, len(got))
+        if self._elm.can:
+            self._abilities.learn(kind, len(self._batch), len(got), self._with_digit)
 
     def _someone_missing(self, messages):
         """True when an ECU is missing that answered not long ago.
@@ -432,29 +421,3 @@ class Obd:
             elif clean or kind == replies.NO_DATA:
                 self.counters["silent_pids"] += 1
                 entry.missed(now)
-
-    def _learn(self, kind, answered):
-        """What the reply says about the adapter: many PIDs a request, the frame-count digit."""
-        memory = self.memory
-        asked = len(self._batch)
-        if kind == replies.UNSUPPORTED:
-            if self._with_digit:
-                memory["digit"] = False
-            elif asked > 1:
-                memory["batch"] = 1
-        elif not self._elm.can:
-            pass
-        elif self._with_digit and memory["digit"] is None:
-            self._probe("digit", answered == asked, True, False)
-        elif asked > 1 and memory["batch"] is None:
-            self._probe("batch", answered > 0, answered if answered < asked else MAX_BATCH, 1)
-
-    def _probe(self, key, worked, found, missing):
-        self._probes += 1
-        if worked:
-            self.memory[key] = found
-        elif self._probes >= PROBES:
-            self.memory[key] = missing
-        else:
-            return
-        self._probes = 0

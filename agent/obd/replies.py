@@ -94,7 +94,7 @@ def printable(line):
 
 
 def millivolts(text):
-    """"12.4V" -> 12400; None for anything else."""
+    """The answer to ATRV in mV: "12.4V" -> 12400; None for anything else."""
     text = text.strip().upper()
     if text.endswith("V"):
         text = text[:-1]

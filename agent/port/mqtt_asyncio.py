@@ -91,8 +91,9 @@ class _CpythonStream:
         self._reader, self._writer = await asyncio.open_connection(
             options.host, options.port, limit=READ_SIZE, ssl=context, server_hostname=name
         )
-        # drain() shall mean "the socket has it": the only buffer is the machine's.
-        self._writer.transport.set_write_buffer_limits(high=0)
+        # drain() shall mean "the socket has it": the only buffer is the machine's. Not 0: with
+        # nothing at all waiting, asyncio's TLS layer then pauses for good.
+        self._writer.transport.set_write_buffer_limits(high=1)
         if options.tls:
             handle = self._writer.get_extra_info("socket").fileno()
             self._socket = socket.socket(fileno=os.dup(handle))

@@ -1,4 +1,4 @@
-"""Every interpreter makes the bytes of tests/vectors/wire-v1.json from the same records and keys."""
+"""Each interpreter makes tests/vectors/wire-v1.json's bytes from the same records and keys."""
 
 import json
 

@@ -1,0 +1,105 @@
+"""What goes wrong, and when: the fault script of a scenario.
+
+A script is a list of rows `{"part", "kind", "at", "for", ...}`: at second `at`, for `for`
+seconds, the named part of the car has the named fault. A new fault is a row in KINDS and a
+question `script.active(part, kind, t)` at the place where it bites.
+"""
+
+from dataclasses import dataclass, field
+
+# (part, kind) -> further keys with their defaults. Meaning:
+KINDS = {
+    # The receiver sees no satellites: sentences go on, without a position.
+    ("gps", "no-fix"): {},
+    # The receiver says nothing at all.
+    ("gps", "silent"): {},
+    # A reflection moves the position so many metres; it still claims to be good.
+    ("gps", "multipath"): {"east": 80.0, "north": 40.0},
+    # The adapter neither hears nor says anything.
+    ("obd", "silent"): {},
+    # The adapter restarts at `at` by itself, says `text` (None: its banner), forgets everything.
+    ("obd", "reset"): {"text": None},
+    # The adapter works, no ECU answers.
+    ("obd", "no-data"): {},
+    # Every request is answered with this text: BUS BUSY, CAN ERROR, BUFFER FULL ...
+    ("obd", "error"): {"text": "CAN ERROR"},
+    # NUL and 0xFF bytes get into the line.
+    ("obd", "noise"): {"rate": 0.05},
+    # The ECUs answer so much later.
+    ("obd", "slow"): {"seconds": 0.15},
+    # Ignition off: ECUs silent, battery voltage without alternator. The car must be standing.
+    ("car", "ignition-off"): {},
+}
+
+
+class FaultError(ValueError):
+    """A fault row that cannot be used; the text begins with the offending key."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    part: str
+    kind: str
+    at: float  # seconds of scenario
+    length: float  # seconds; the fault is active for at <= t < at + length
+    values: dict = field(default_factory=dict)
+
+
+class Script:
+    """Faults in order of time."""
+
+    def __init__(self, rows=()):
+        self._rows = tuple(sorted(rows, key=lambda f: f.at))
+
+    def __iter__(self):
+        return iter(self._rows)
+
+    def active(self, part, kind, t):
+        """The fault of that part and kind that holds at second t, or None."""
+        for row in self._rows:
+            if row.at > t:
+                return None
+            if row.part == part and row.kind == kind and t < row.at + row.length:
+                return row
+        return None
+
+    def begins(self, part, kind):
+        """Faults of that part and kind, in order of time."""
+        return [row for row in self._rows if row.part == part and row.kind == kind]
+
+
+def parse(rows):
+    """A Script from a JSON list; raises FaultError."""
+    if not isinstance(rows, list):
+        raise FaultError("faults: must be a list")
+    return Script([_row(row, f"faults[{i}]") for i, row in enumerate(rows)])
+
+
+def _row(row, path):
+    if not isinstance(row, dict):
+        raise FaultError(f"{path}: must be an object")
+    row = dict(row)
+    part, kind = row.pop("part", None), row.pop("kind", None)
+    if (part, kind) not in KINDS:
+        known = ", ".join(sorted(f"{p}/{k}" for p, k in KINDS))
+        raise FaultError(f"{path}.kind: {part}/{kind} is unknown (known: {known})")
+    at = _seconds(row.pop("at", None), f"{path}.at")
+    length = _seconds(row.pop("for", 0), f"{path}.for")
+    values = dict(KINDS[part, kind])
+    for key, value in row.items():
+        if key not in values:
+            raise FaultError(f"{path}.{key}: unknown key for {part}/{kind}")
+        default = values[key]
+        fits = isinstance(value, str) if default is None else isinstance(value, type(default))
+        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+            value, fits = float(value), True
+        if not fits:
+            raise FaultError(f"{path}.{key}: {value!r} does not fit")
+        values[key] = value
+    return Fault(part, kind, at, length, values)
+
+
+def _seconds(value, path):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise FaultError(f"{path}: must be seconds, not {value!r}")
+    return float(value)
