@@ -42,6 +42,17 @@ class Uplink:
         self._flag.set()
 
     async def run(self):
+        """For ever; when it fails, the connection is dropped, so that the link begins anew."""
+        try:
+            await self._run()
+        except Exception:
+            if self._client is not None:
+                self._client.abort()
+                self._client = None
+            self._link.closed("protocol", self._now())
+            raise
+
+    async def _run(self):
         while True:
             now = self._now()
             self._take_events(now)

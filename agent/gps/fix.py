@@ -145,6 +145,12 @@ class Assembler:
         """True while an epoch has begun and was not given out."""
         return self._fix is not None
 
+    @property
+    def missing(self):
+        """True while the open epoch may lack a sentence: one that the cycles before taught to wait
+        for, or any before they taught that."""
+        return self._fix is not None and (not self._need or self._need & ~self._seen != 0)
+
     def quiet(self):
         """The line was silent long enough that the next sentence opens a new cycle."""
         self._quiet = True

@@ -21,7 +21,10 @@ from agent.gps.quality import Quality
 # Silence, ms, that ends a receiver's cycle. Within a cycle sentences follow each other at once;
 # at 5 Hz and 115200 baud about 140 ms lie between cycles. At 10 Hz the next time stamp ends it.
 QUIET_MS = const(120)
-# The same when the line stopped within a sentence: then rather something else held us up.
+# The same while a sentence is still missing that this receiver has in each cycle: rather something
+# held the line or us up. A receiver that has left it out for once is waited for so long.
+MISSING_MS = const(400)
+# The same when the line stopped within a sentence.
 STALLED_MS = const(1000)
 
 
@@ -76,4 +79,6 @@ class Receiver:
         return out
 
     def _patience(self):
-        return STALLED_MS if self._framer.pending else QUIET_MS
+        if self._framer.pending:
+            return STALLED_MS
+        return MISSING_MS if self._assembler.missing else QUIET_MS

@@ -36,7 +36,6 @@ Storage = _impl.Storage
 Uart = _impl.Uart
 Watchdog = _impl.Watchdog
 hmac_sha256 = _impl.hmac_sha256
-mqtt_client = _impl.mqtt_client
 on_interrupt = _impl.on_interrupt
 packb = _impl.packb
 random_bytes = _impl.random_bytes
@@ -48,3 +47,5 @@ uptime_ms = _impl.uptime_ms
 wait = _impl.wait
 x25519 = _impl.x25519
 x25519_steps = _impl.x25519_steps
+# Last, as the clients stand on the protocol in agent/comms, which may use all of the above.
+mqtt_client = _impl.mqtt_client_class()

@@ -170,11 +170,11 @@ def restart():
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def mqtt_client(options, notify):
-    """An MQTT connection; interface in `agent/comms/mqtt.py`."""
-    from agent.port.mqtt_paho import Client  # it stands on agent.comms.mqtt, which needs this port
+def mqtt_client_class():
+    """The MQTT client for this interpreter; interface in `agent/comms/mqtt.py`."""
+    from agent.port.mqtt_paho import Client
 
-    return Client(options, notify)
+    return Client
 
 
 async def wait(event, ms):

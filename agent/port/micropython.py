@@ -75,11 +75,11 @@ class Storage(FileStorage):
         super().__init__(folder, _sync_file, _sync_folder)
 
 
-def mqtt_client(options, notify):
-    """An MQTT connection; interface in `agent/comms/mqtt.py`."""
-    from agent.port.mqtt_asyncio import Client  # stands on agent.comms.mqtt, which needs this port
+def mqtt_client_class():
+    """The MQTT client for this interpreter; interface in `agent/comms/mqtt.py`."""
+    from agent.port.mqtt_asyncio import Client
 
-    return Client(options, notify)
+    return Client
 
 
 async def wait(event, ms):

@@ -10,7 +10,7 @@ from agent.port.micropython import (  # noqa: F401
     Aead,
     Storage,
     hmac_sha256,
-    mqtt_client,
+    mqtt_client_class,
     on_interrupt,
     packb,
     random_bytes,

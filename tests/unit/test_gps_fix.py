@@ -2,7 +2,7 @@
 
 from agent.gps.fix import QUALITY_DEAD_RECKONED, QUALITY_NONE
 from agent.gps.nmea import day_number
-from agent.gps.receiver import QUIET_MS, STALLED_MS, Receiver
+from agent.gps.receiver import MISSING_MS, QUIET_MS, STALLED_MS, Receiver
 
 DAY = 86_400_000
 DAY_2020 = day_number(2020, 7, 11) * DAY
@@ -264,8 +264,8 @@ def test_a_lost_sentence_costs_a_moment_only():
 def test_poll_waits_for_quiet_only():
     receiver = Receiver()
     receiver.feed(rmc(0), 50)
-    assert receiver.poll(50 + QUIET_MS) == []
-    (fix,) = receiver.poll(51 + QUIET_MS)
+    assert receiver.poll(50 + MISSING_MS) == []  # who knows yet what else this receiver sends
+    (fix,) = receiver.poll(51 + MISSING_MS)
     assert fix.tod == 0 and fix.t == 50
     assert receiver.poll(100000) == []
     # Stopped within a sentence: something held the bytes up.
@@ -284,6 +284,22 @@ def test_a_stalled_loop_does_not_split_an_epoch():
         out += receiver.feed(gga(tod) + gsa(2), tod + (700 if i == 4 else 5))
     out += receiver.poll(99999)
     assert [(f.tod, f.sats, f.mode) for f in out] == [(i * 1000, 8, 2) for i in range(6)]
+
+
+def test_a_hold_up_between_sentences_does_not_split_an_epoch():
+    r = Receiver()
+    for i in range(4):
+        fixes = r.feed(gga(1000 * i), 1000 * i) + r.feed(rmc(1000 * i), 1000 * i + 50)
+        fixes += r.poll(1000 * i + 300)
+    assert len(fixes) == 1
+    assert r.feed(gga(4000), 4000) == []
+    assert r.poll(4000 + QUIET_MS + 1) == []
+    (fix,) = r.feed(rmc(4000), 4000 + MISSING_MS)
+    assert fix.speed == 514 and fix.sats == 8
+    # A receiver that has left it out is waited for no longer than that.
+    assert r.feed(gga(5000), 5000) == []
+    (fix,) = r.poll(5000 + MISSING_MS + 1)
+    assert fix.speed is None and fix.sats == 8
 
 
 def test_no_fix():

@@ -107,7 +107,7 @@ class Reader:
             "alt": _whole(_field(gga, 8), 100) if gga else None,
             "speed": None,
             "heading": None,
-            "sats": (_whole(_field(gga, 6), 1) or 0) if gga else 0,
+            "sats": _whole(_field(gga, 6), 1) if gga else None,
             "valid": valid and lat is not None,
             "fix_utc": None if tod is None or self._date is None else self._date + tod,
         }

@@ -1,0 +1,154 @@
+"""The whole river with things killed in it: what was journalled is in the room, once.
+
+Every process is the real one: emulated car, agent (on both interpreters), mosquitto, room. The
+broker keeps nothing over a restart: it is the broker that lost its memory.
+"""
+
+import time
+
+import pytest
+
+from tests.support import micropython
+from tests.support.brokers import Iotcore, Mosquitto, free_port
+from tests.support.proxy import Proxy
+from tests.support.system import System
+
+INTERPRETERS = ("cpython", "micropython")
+# What is in flight when something dies must not wait long in a test.
+FAST = {"journal": {"flush_ms": 500}, "mqtt": {"keepalive_s": 5, "connect_timeout_s": 5}}
+
+
+@pytest.fixture(params=INTERPRETERS)
+def interpreter(request):
+    if request.param == "micropython" and micropython.find() is None:
+        pytest.skip(micropython.HOW_TO_GET_IT)
+    return request.param
+
+
+@pytest.fixture
+def system(tmp_path, interpreter):
+    """A System whose agent reaches mosquitto; `broker` can be killed and started again."""
+    broker = Mosquitto(tmp_path / "broker", port=free_port()).start()
+    system = System(tmp_path, interpreter, broker.port, **FAST)
+    system.broker = broker
+    try:
+        yield system
+    finally:
+        system.close()
+        broker.stop()
+
+
+def check(system, journalled, summary):
+    """All that was journalled is in the room, none twice, and the journal is empty."""
+    received = [(sid, number) for sid, number, _ in system.received()]
+    assert len(received) == len(set(received)), "a frame is there twice"
+    missing = journalled - set(received)
+    assert not missing, f"{len(missing)} frames are missing"
+    assert summary["left"] == 0 and summary["lost"] == 0
+    assert system.journalled() == set()
+
+
+def sessions(system):
+    return {sid for sid, _, _ in system.received()}
+
+
+def test_the_agent_is_killed(system):
+    """Kill -9 with frames in the journal that nobody has yet: a new session delivers them."""
+    system.start_room()
+    system.start_agent()
+    system.wait(lambda: system.status()["acknowledged"] >= 2, 30, "first acknowledgements")
+    system.broker.kill()
+    before = system.status()["frames"]
+    system.wait(lambda: system.status()["frames"] >= before + 1, 90, "a frame while cut off")
+    time.sleep(1.5)  # the flush time, so that it is in the journal and not in RAM only
+    system.kill("agent")
+    journalled = system.journalled()
+    assert journalled
+    system.broker.start()
+    system.start_agent()
+    system.wait(lambda: system.status()["acknowledged"] > len(journalled), 60, "delivery")
+    summary = system.stop_agent()
+    assert len(sessions(system)) == 2
+    check(system, journalled, summary)
+    assert summary["counters"]["journal"]["frames_recovered"] == len(journalled)
+
+
+@pytest.mark.parametrize("victim", ["broker", "room"])
+def test_broker_or_room_is_killed(system, victim):
+    """The agent goes on; what was under way when they died is sent again and counted once."""
+    system.start_room()
+    system.start_agent()
+    system.wait(lambda: system.status()["acknowledged"] >= 2, 30, "first acknowledgements")
+    for _ in range(2):
+        if victim == "broker":
+            system.broker.kill()
+            time.sleep(4)
+            system.broker.start()
+        else:
+            system.kill("room")
+            time.sleep(6)
+            system.start_room()
+        done = system.status()["acknowledged"]
+        system.wait(lambda n=done: system.status()["acknowledged"] >= n + 2, 60, "delivery")
+    summary = system.stop_agent()
+    assert summary["frames"] == summary["acknowledged"] == len(system.received())
+    assert len(sessions(system)) == 1
+    check(system, set(), summary)
+
+
+def test_the_link_is_silent_for_two_minutes(tmp_path, interpreter):
+    """Recording goes on; then what is new comes first, and the backlog, oldest first, behind it."""
+    with Mosquitto(tmp_path / "broker", port=free_port()) as broker:
+        proxy = Proxy(broker.port)
+        system = System(tmp_path, interpreter, proxy.port, room_port=broker.port, **FAST)
+        try:
+            system.start_room()
+            system.start_agent()
+            system.wait(lambda: system.status()["acknowledged"] >= 2, 30, "first frames")
+            proxy.go_silent()
+            silent_at = system.status()
+            time.sleep(120)
+            after = system.status()
+            # A fix a second while it drives, readings beside it: well over one record a second.
+            assert after["records"] - silent_at["records"] > 120
+            assert after["link"] != "online"
+            known = {(sid, number) for sid, number, _ in system.received()}
+            waiting = system.journalled()
+            assert waiting - known
+            # The broker lost its memory, too: it knows of no session and no retained message.
+            broker.kill()
+            broker.start()
+            proxy.come_back()
+            system.wait(
+                lambda: waiting <= {(sid, number) for sid, number, _ in system.received()},
+                90,
+                "the backlog",
+            )
+            arrived = [row for row in system.received() if row[:2] not in known]
+            summary = system.stop_agent()
+        finally:
+            system.close()
+            proxy.close()
+        lanes = [lane for _, _, lane in arrived]
+        first_backlog = lanes.index("b")
+        assert "t" in lanes[:first_backlog], f"the newest did not come first: {lanes}"
+        newest = max(number for _, number, _ in arrived[:first_backlog])
+        backlog = [number for _, number, lane in arrived if lane == "b"]
+        assert newest > max(backlog)
+        fine = [n for n in backlog if n in {number for _, number in waiting}]
+        assert len(fine) >= 2
+        check(system, waiting, summary)
+
+
+def test_the_embedded_broker_serves_a_room_as_well(tmp_path, interpreter):
+    with Iotcore() as broker:
+        system = System(tmp_path, interpreter, broker.port, **FAST)
+        try:
+            system.start_room()
+            system.start_agent()
+            system.wait(lambda: system.status()["acknowledged"] >= 3, 40, "acknowledgements")
+            summary = system.stop_agent()
+        finally:
+            system.close()
+        assert summary["frames"] == summary["acknowledged"] == len(system.received())
+        check(system, set(), summary)

@@ -1,0 +1,171 @@
+"""Provisioning: what is written, for whom, and that nothing is ever overwritten."""
+
+import json
+import re
+import stat
+
+import pytest
+from typer.testing import CliRunner
+
+from agent import config, port
+from tests.support.rooms import T0, Car, acknowledged
+from tools import provision
+from tools.provision.command import app
+from tools.room import keys
+from tools.room.core import Room
+from tools.room.sqlite import SqliteStore
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_room_file(tmp_path):
+    folder = tmp_path / "new" / "room"
+    created = provision.create_room(folder, {"host": "mqtt.example.org"})
+    room = keys.load(folder)
+    assert room == created
+    pair = room.room_keys[room.room_key_id]
+    assert pair.public == port.x25519(pair.private)
+    assert room.room_key_id == port.sha256(pair.public)[:4]
+    assert (room.mqtt.host, room.mqtt.port) == ("mqtt.example.org", 1883)
+    assert mode(folder / "room.json") == 0o600 and mode(folder) == 0o700
+    assert pair.private.hex() not in repr(room)
+
+
+def test_a_room_is_never_overwritten(tmp_path):
+    provision.create_room(tmp_path)
+    before = (tmp_path / "room.json").read_bytes()
+    with pytest.raises(provision.ProvisionError, match="is there already"):
+        provision.create_room(tmp_path)
+    assert (tmp_path / "room.json").read_bytes() == before
+
+
+def test_the_vehicle_s_configuration_is_one_that_the_agent_takes(tmp_path):
+    provision.create_room(tmp_path)
+    name, path = provision.create_vehicle(
+        tmp_path, "v-one", gps=("/dev/ttyS0", 9600), obd=("/dev/ttyS1", 38400), journal="/j"
+    )
+    assert name == "v-one" and path == tmp_path / "vehicles" / "v-one" / "config.json"
+    loaded = config.load(str(path))
+    room = keys.load(tmp_path)
+    assert loaded["keys"]["psk"] == room.vehicles["v-one"].psk
+    assert loaded["keys"]["room_public"] == room.room_keys[room.room_key_id].public
+    assert loaded["gps"] == {"port": "/dev/ttyS0", "baud": 9600}
+    raw = json.loads(path.read_text())
+    assert set(raw) == {"vehicle", "keys", "mqtt", "gps", "obd", "journal"}
+    assert raw["mqtt"] == {
+        "host": "127.0.0.1", "port": 1883, "username": None, "password": None,
+        "keepalive_s": 60, "tls": None,
+    }  # fmt: skip
+    assert mode(path) == 0o600 and mode(path.parent) == mode(path.parent.parent) == 0o700
+    assert mode(tmp_path / "room.json") == 0o600
+
+
+def test_a_provisioned_vehicle_and_its_room_understand_each_other(tmp_path):
+    provision.create_room(tmp_path)
+    name, path = provision.create_vehicle(tmp_path)
+    room_file = keys.load(tmp_path)
+    room = Room(SqliteStore(room_file.database), room_file)
+    car = Car(name)
+    car.identity = config.identity(config.load(str(path)))
+    car.start()
+    said = car.hear(room.handle([car.open(), car.frame((3, 0, 31, 5))], T0))
+    assert acknowledged(said) == {car.session.sid: {0}}
+
+
+def test_secrets_and_ids_differ(tmp_path):
+    provision.create_room(tmp_path)
+    names = [provision.create_vehicle(tmp_path)[0] for _ in range(5)]
+    assert all(re.fullmatch("v-[a-z2-7]{8}", name) for name in names)
+    secrets = [secret.psk for secret in keys.load(tmp_path).vehicles.values()]
+    assert len(set(secrets)) == len(set(names)) == 5
+    assert [row[0] for row in provision.list_vehicles(tmp_path)] == sorted(names)
+
+
+def test_a_vehicle_is_never_overwritten(tmp_path):
+    provision.create_room(tmp_path)
+    _, path = provision.create_vehicle(tmp_path, "v-one")
+    before = path.read_bytes(), (tmp_path / "room.json").read_bytes()
+    with pytest.raises(provision.ProvisionError, match="v-one is there already"):
+        provision.create_vehicle(tmp_path, "v-one")
+    assert (path.read_bytes(), (tmp_path / "room.json").read_bytes()) == before
+
+
+def test_what_the_agent_would_refuse_is_not_written(tmp_path):
+    provision.create_room(tmp_path)
+    for name, part in (("Upper", None), ("x" * 25, None), ("v-one", ("/dev/x", 17)), ("..", None)):
+        with pytest.raises(provision.ProvisionError):
+            provision.create_vehicle(tmp_path, name, gps=part)
+    assert keys.load(tmp_path).vehicles == {} and not (tmp_path / "vehicles").exists()
+
+
+def test_the_room_s_password_stays_the_room_s(tmp_path):
+    provision.create_room(tmp_path, {"username": "room", "password": "secret of the room"})
+    _, path = provision.create_vehicle(tmp_path, "v-one", mqtt={"username": "v-one"})
+    assert "secret of the room" not in path.read_text()
+    assert config.load(str(path))["mqtt"]["username"] == "v-one"
+
+
+def changed(tmp_path, **changes):
+    path = tmp_path / "room.json"
+    raw = json.loads(path.read_text())
+    for key, value in changes.items():
+        raw[key] = value
+    return raw, path
+
+
+BAD = (
+    ("unknown key colour", {"colour": 1}),
+    ("room_keys.00000000", {"room_keys": {"00000000": "11" * 32}}),
+    ("room_keys.zz", {"room_keys": {"zz": "11" * 32}}),
+    ("room_key_id", {"room_key_id": "00000000"}),
+    ("vehicles.V", {"vehicles": {"V": {"psk": "11" * 32, "generation": 1}}}),
+    ("vehicles.v.psk must be of 32", {"vehicles": {"v": {"psk": "c0ffee", "generation": 1}}}),
+    ("vehicles.v.psk must be hex", {"vehicles": {"v": {"psk": "my secret", "generation": 1}}}),
+    ("vehicles.v.generation", {"vehicles": {"v": {"psk": "11" * 32, "generation": -1}}}),
+    ("vehicles.v.psk is missing", {"vehicles": {"v": {"generation": 1}}}),
+    ("vehicles.v.x", {"vehicles": {"v": {"psk": "11" * 32, "generation": 1, "x": 0}}}),
+    ("mqtt must be", {"mqtt": []}),
+    ("mqtt.port", {"mqtt": {"port": 0}}),
+    ("mqtt.clean_session", {"mqtt": {"clean_session": 1}}),
+    (r"mqtt.topics\[0\]", {"mqtt": {"topics": [5]}}),
+    ("mqtt.topics must not be empty", {"mqtt": {"topics": []}}),
+    ("mqtt.tls.ca is missing", {"mqtt": {"tls": {}}}),
+    ("mqtt.tls: cert and key", {"mqtt": {"tls": {"ca": "x", "cert": "y"}}}),
+    ("database", {"database": 1}),
+)
+
+
+@pytest.mark.parametrize(("text", "changes"), BAD)
+def test_a_wrong_key_is_named_and_no_secret_shown(tmp_path, text, changes):
+    provision.create_room(tmp_path)
+    with pytest.raises(keys.KeysError, match=text) as caught:
+        keys.check(*changed(tmp_path, **changes))
+    assert "room.json" in str(caught.value)
+    assert "c0ffee" not in str(caught.value) and "my secret" not in str(caught.value)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_the_commands(tmp_path):
+    assert run("room", "--dir", tmp_path, "--broker-port", 1884).exit_code == 0
+    again = run("room", "--dir", tmp_path)
+    assert again.exit_code == 1 and again.stderr.count("\n") == 1
+    made = run("vehicle", "v-one", "--dir", tmp_path, "--gps", "/dev/g", "--gps-baud", 4800)
+    assert made.exit_code == 0
+    loaded = config.load(str(tmp_path / "vehicles" / "v-one" / "config.json"))
+    assert loaded["mqtt"]["port"] == 1884 and loaded["gps"]["baud"] == 4800
+    assert loaded["obd"] is None
+    assert run("vehicle", "--dir", tmp_path).exit_code == 0
+    rows = [
+        json.loads(line) for line in run("list", "--dir", tmp_path, "--json").stdout.splitlines()
+    ]
+    assert len(rows) == 2
+    psk = keys.load(tmp_path).vehicles["v-one"].psk.hex()
+    assert "v-one" in run("list", "--dir", tmp_path).stdout and psk not in str(rows)
+    assert run("vehicle", "v-two", "--dir", tmp_path / "absent").exit_code == 1
+    assert run("vehicle", "v-two").exit_code == 2
+    assert run("vehicle", "v-two", "--dir", tmp_path, "--tls-cert", "x").exit_code == 2

@@ -1,0 +1,128 @@
+"""The whole system as processes that a test can kill and start again, one by one."""
+
+import contextlib
+import json
+import sqlite3
+import sys
+import time
+
+from agent import port
+from agent.comms import segment
+from tools import provision
+from tools.demo import run as demo
+from tools.demo.children import Child, find_micropython
+from tools.room import keys
+
+VEHICLE = "v-test0001"
+
+
+class System:
+    """`interpreter`: "cpython" or "micropython"; `port`: where the agent finds its broker, and
+    `room_port` where the room finds it."""
+
+    def __init__(self, folder, interpreter, port, room_port=None, **settings):
+        self.folder = folder
+        self.room_folder = folder / "room"
+        self.journal = folder / "journal"
+        self._interpreter = interpreter
+        self._running = {}
+        self._starts = 0
+        self._summary = None
+        terminals = json.loads(self._start("emulator", self._emulator()).first_line())
+        mqtt = {"host": "127.0.0.1", "port": room_port or port}
+        provision.create_room(self.room_folder, mqtt)
+        _, self._config = provision.create_vehicle(
+            self.room_folder,
+            VEHICLE,
+            gps=(terminals["gps"], 9600),
+            obd=(terminals["obd"], 38400),
+            journal=self.journal,
+        )
+        config = json.loads(self._config.read_text())
+        config["mqtt"]["port"] = port
+        for group, values in settings.items():
+            config.setdefault(group, {}).update(values)
+        self._config.write_text(json.dumps(config))
+
+    def _emulator(self):
+        return [sys.executable, "-m", "tools.emulator", "--truth", str(self.folder / "truth.jsonl"),
+                "--json", "--attached"]  # fmt: skip
+
+    def _start(self, name, command):
+        self._starts += 1
+        child = Child(name, command, self.folder / f"{name}-{self._starts}.log")
+        self._running[name] = child
+        return child
+
+    def start_room(self):
+        command = ["-m", "tools.room", "serve", "--dir", str(self.room_folder), "--attached"]
+        self._start("room", [sys.executable, *command])
+
+    def start_agent(self):
+        program = [sys.executable]
+        if self._interpreter == "micropython":
+            program = [find_micropython(), "-X", f"heapsize={demo.HEAP}"]
+        child = self._start(
+            "agent",
+            [*program, "-m", "agent", "--config", str(self._config), "--attached"]
+            + ["--status", "0.2", "--drain", "30"],
+        )
+        child.first_line()
+
+    def agent_log(self):
+        """What the agent that runs now has said to people."""
+        return self._running["agent"].log_text()
+
+    def kill(self, name):
+        """As a power cut would."""
+        child = self._running.pop(name)
+        child.kill()
+        child.stop()
+
+    def stop_agent(self):
+        """A clean end; the agent's summary."""
+        child = self._running.pop("agent")
+        assert child.stop(60) == 0, child.log_text()
+        for line in reversed(child.lines):
+            if "summary" in line:
+                self._summary = json.loads(line)["summary"]
+                return self._summary
+        raise AssertionError("the agent gave no summary:\n" + child.log_text())
+
+    def status(self):
+        """The agent's last status line."""
+        for line in reversed(self._running["agent"].lines):
+            if "uptime_ms" in line:
+                return json.loads(line)
+        return {}
+
+    def wait(self, condition, seconds, what):
+        """Until `condition()` holds; fails with `what` and the agent's log."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"{what}: not within {seconds} s\n{self.agent_log()}"
+            time.sleep(0.1)
+
+    def journalled(self):
+        """{(sid, number)} of the frames that lie in the journal, sound, right now."""
+        storage = port.Storage(str(self.journal))
+        found = set()
+        for name in storage.names():
+            if len(name) == 9 and name[1:].isdigit():
+                recovered, _ = segment.recover(storage, name)
+                if recovered:
+                    found |= {(recovered.sid, number) for number in recovered.numbers}
+        return found
+
+    def received(self):
+        """[(sid, number, lane)] in the order of arrival."""
+        database = keys.load(self.room_folder).database
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+            return db.execute(
+                "SELECT sid, number, lane FROM frames JOIN sessions"
+                " ON sessions.id = frames.session ORDER BY frames.id"
+            ).fetchall()
+
+    def close(self):
+        for child in reversed(self._running.values()):
+            child.stop()

@@ -1,0 +1,7 @@
+"""python -m tools.demo --help"""
+
+import typer
+
+from tools.demo.command import demo
+
+typer.run(demo)

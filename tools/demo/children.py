@@ -1,0 +1,97 @@
+"""Child programs that never outlive us: each ends cleanly when its standard input closes."""
+
+import socket
+import subprocess
+import threading
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+from tools import interpreter
+
+ROOT = interpreter.ROOT
+_LINES = 200  # of a child's output kept in memory; all of its log goes to a file
+_GRACE_S = 20  # an agent delivers its last frames, a room commits: then it is killed
+
+
+class ChildError(Exception):
+    """A child program did not start, or ended before its time."""
+
+
+def free_port():
+    """A loopback port that is free now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def find_micropython():
+    """Path of the MicroPython interpreter. Raises ChildError with the way to get one."""
+    found = interpreter.find()
+    if found is None:
+        raise ChildError(interpreter.HOW_TO_GET_IT)
+    return found
+
+
+class Child:
+    """A program with a pipe to its standard input. `lines` holds what it printed last."""
+
+    def __init__(self, name, command, log):
+        self.name = name
+        self.lines = deque(maxlen=_LINES)
+        self._log_path = log
+        self._log = open(log, "ab")  # noqa: SIM115 as long as the child lives
+        # A session of its own: Ctrl-C reaches us alone, and we end the children in their order.
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            cwd=ROOT,
+            env=interpreter.environment(),
+            start_new_session=True,
+        )
+        self._first = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.decode(errors="replace").rstrip("\n"))
+            self._first.set()
+        self._first.set()
+
+    def first_line(self, seconds=20):
+        """The first line it prints. Raises ChildError."""
+        if not self._first.wait(seconds) or not self.lines:
+            raise ChildError(f"{self.name} did not start: {self.last_words()}")
+        return self.lines[0]
+
+    def log_text(self):
+        """All that it has written to its standard error."""
+        return Path(self._log_path).read_text(errors="replace").strip()
+
+    def last_words(self):
+        """The end of its log, for an error's text."""
+        text = self.log_text()
+        return text.splitlines()[-1] if text else "it said nothing"
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def stop(self, seconds=_GRACE_S):
+        """Asks it to end, waits, and kills it if it does not. Returns its exit code."""
+        with suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._reader.join(5)
+        self._log.close()
+        return self.process.returncode
+
+    def kill(self):
+        """As a power cut would."""
+        self.process.kill()
+        self.process.wait()
