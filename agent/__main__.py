@@ -1,7 +1,6 @@
 """`python -m agent --config FILE`, and the same under MicroPython."""
 
 import asyncio
-import gc
 import json
 import sys
 
@@ -101,7 +100,6 @@ def main(argv):
     except UsageError as e:
         _error("agent: %s (--help tells more)" % e)
         return 2
-    gc.collect()  # what compiling the modules left would fragment a small heap
     try:
         config = configuration.load(options["config"])
         app = App(config, _error)

@@ -75,6 +75,7 @@ class App:
         self._fix_at = None  # uptime of the last valid fix
         self._dtc = None  # the trouble codes last reported
         self._stopping = asyncio.Event()
+        self._is_over = False  # nothing more is recorded
         self._tasks = []
 
     def now(self):
@@ -125,6 +126,7 @@ class App:
             if part != "link":
                 task.cancel()
         self._event("stop", "asked to")
+        self._is_over = True
         self._keep(self.recorder.flush, self.now())
         end = self.now() + drain_ms
         while self.journal.frames_left() and self.now() < end:
@@ -167,6 +169,10 @@ class App:
     # Recording
 
     def _record(self, lane, record):
+        # A cancelled task may come round once more (CPython 3.11's wait_for lets it): what it
+        # brings would be in no frame.
+        if self._is_over:
+            return
         if self._keep(self.recorder.add, lane, record, self.now()):
             self.uplink.wake()
 

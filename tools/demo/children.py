@@ -41,7 +41,9 @@ class Child:
         self.lines = deque(maxlen=_LINES)
         self._log_path = log
         self._log = open(log, "ab")  # noqa: SIM115 as long as the child lives
-        # A session of its own: Ctrl-C reaches us alone, and we end the children in their order.
+        # A process group of its own: Ctrl-C reaches us alone, and we end the children in their
+        # order. No session of its own: its leader would get a serial port that it opens as its
+        # controlling terminal, and be hung up together with it.
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -49,7 +51,7 @@ class Child:
             stderr=self._log,
             cwd=ROOT,
             env=interpreter.environment(),
-            start_new_session=True,
+            process_group=0,
         )
         self._first = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -51,10 +52,8 @@ def demo(
     options = Options(scenario, nmea, micropython, keep)
     try:
         with Demo(options) as running:
-            try:
+            with suppress(KeyboardInterrupt):
                 _watch(running, seconds, as_json)
-            except KeyboardInterrupt:
-                pass
             print("ending: the agent delivers its last frames ...", file=sys.stderr)
             running.finish()
             figures, problems = running.summary()

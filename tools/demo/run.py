@@ -129,8 +129,9 @@ class Demo:
 
     def finish(self):
         """Ends the agent, which delivers what it has; then the room, the emulator, the broker."""
-        if self.agent.stop(_DRAIN_S + 10) != 0:
-            raise ChildError(f"agent failed: {self.agent.last_words()}")
+        code = self.agent.stop(_DRAIN_S + 10)
+        if code != 0:
+            raise ChildError(f"agent ended with code {code}: {self.agent.last_words()}")
         for line in reversed(self.agent.lines):
             found = json.loads(line)
             if "summary" in found:
