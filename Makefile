@@ -15,9 +15,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tools,room,dev]'
 	touch $(STAMP)
 
-# SECONDS=30 ends it by itself; ARGS passes anything else, for example ARGS=--micropython
+# ARGS passes options on, for example ARGS="--seconds 30 --micropython"
 demo: $(STAMP)
-	$(BIN)/patrol demo $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
+	$(BIN)/patrol demo $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/python tests/run.py
