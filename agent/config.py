@@ -109,6 +109,8 @@ def load(path):
             text = f.read()
     except OSError as e:
         raise ConfigError("configuration %s cannot be read: error %s" % (path, e.args[0]))
+    except ValueError:
+        raise ConfigError("configuration %s is no UTF-8 text" % path)
     try:
         raw = json.loads(text)
     except ValueError as e:
@@ -168,7 +170,7 @@ def _value(rule, raw, key, name):
 
 def _int(rule, value, name):
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ConfigError("%s must be an integer, not %r" % (name, value))
+        raise ConfigError("%s must be an integer, not %s" % (name, type(value).__name__))
     if rule.choices and value not in rule.choices:
         text = "%s: %d is none of %s"
         raise ConfigError(text % (name, value, ", ".join([str(c) for c in rule.choices])))
@@ -179,7 +181,7 @@ def _int(rule, value, name):
 
 def _str(rule, value, name):
     if not isinstance(value, str):
-        raise ConfigError("%s must be a text, not %r" % (name, value))
+        raise ConfigError("%s must be a text, not %s" % (name, type(value).__name__))
     if not rule.low <= len(value) <= rule.high:
         text = "%s must be of %d to %d characters, not %d"
         raise ConfigError(text % (name, rule.low, rule.high, len(value)))

@@ -6,6 +6,7 @@ when it has changed or is old, so that no lane hangs on another lane's frame to 
 """
 
 from agent.comms.batch import Batch
+from agent.comms.journal import JournalError
 from agent.records import ALERT, CRUMB, FINE, GAP
 
 _ANCHOR_MS = 600000  # an unchanged anchor is repeated in a lane after that long
@@ -74,11 +75,19 @@ class Recorder:
     def close_all(self, now):
         """All that was recorded is in the journal."""
         self._add_gaps(now)
+        refused = None
         for lane in (ALERT, CRUMB, FINE):
             if self._batches[lane].started is not None:
-                self._close(lane, now)
+                try:
+                    self._close(lane, now)
+                except JournalError as e:
+                    refused = e
+        if refused:
+            raise refused
 
     def flush(self, now):
         """All that was recorded is in the journal, and the journal on the medium."""
-        self.close_all(now)
-        self._journal.flush()
+        try:
+            self.close_all(now)
+        finally:
+            self._journal.flush()

@@ -13,10 +13,15 @@ A machine over a `storage` (`agent/port/storage.py`, or a simulated one); time i
 from agent import port
 from agent.comms import segment as seg
 from agent.comms.acks import Acks
+from agent.comms.seal import MAX_FRAME, OVERHEAD
 from agent.records import ALERT, CRUMB, FINE, GAP_FULL, GAP_WRITE
 
 _THIN_ORDER = (FINE, CRUMB, ALERT)  # what goes first when the room is used up
 _MAX_SEGMENT_FRAMES = 128  # bounds a segment's list of numbers
+_TRIES = 3  # of one flush, making room in between
+# Bytes given up without a write succeeding: beyond it, it is not this journal that fills the
+# storage, and giving up more would lose frames for nothing.
+_MAX_IN_VAIN = 65536
 MAX_TAIL = 8192  # unflushed bytes of a lane in RAM; reached, they are flushed before their time
 MAX_GAPS = 32  # gaps that wait to be reported; beyond that neighbours of a lane are merged
 
@@ -40,6 +45,7 @@ class Journal:
         self._sequence = 0
         self._due = {}  # lane -> uptime by which its tail must be on the medium
         self._gaps = []  # [lane, sid, first, last, reason, count]
+        self._in_vain = 0  # bytes given up since a write succeeded
         self.segments = []  # by sequence
         self.acks = {}  # sid -> Acks
         self.counters = {
@@ -49,23 +55,32 @@ class Journal:
             "frames_lost": 0,
             "segments_freed": 0,
             "segments_torn": 0,
+            "read_errors": 0,
             "write_errors": 0,
+            "gaps_forgotten": 0,
             "flushes": 0,
         }
 
     # Start and end
 
     def recover(self):
-        """Reads what an earlier run left. Returns the number of frames still to be delivered."""
+        """Reads what an earlier run left. Returns the number of frames still to be delivered.
+
+        A file that cannot be read now is left alone: the next start may read it. Raises
+        StorageError where not even the names can be had."""
         for name in self.storage.names():
             if len(name) != 9 or name[0] not in _THIN_ORDER or not name[1:].isdigit():
                 continue
             self._sequence = max(self._sequence, int(name[1:]))
-            segment, torn = seg.recover(self.storage, name)
+            try:
+                segment, torn = seg.recover(self.storage, name)
+            except port.StorageError:
+                self.counters["read_errors"] += 1
+                continue
             if torn:
                 self.counters["segments_torn"] += 1
             if segment is None:
-                self.storage.remove(name)
+                self._remove_file(name)
             else:
                 self.segments.append(segment)
         self.segments.sort(key=lambda s: s.sequence)
@@ -73,47 +88,70 @@ class Journal:
         return self.counters["frames_recovered"]
 
     def begin(self, session):
-        """Frames are of `session` from here on. Segments of the session before are closed."""
-        for segment in self.segments:
-            if not segment.closed:
-                self._close(segment)
-        self._session = session
+        """Frames are of `session` from here on. Segments of the session before are closed.
+
+        Raises JournalError where the storage refused; the new session is in force all the same."""
+        try:
+            self._each(self._close, [s for s in self.segments if not s.closed])
+        finally:
+            self._session = session
 
     def close(self):
         """A clean end: all flushed, files without anything undelivered removed."""
-        for segment in list(self.segments):
-            if not segment.closed:
-                self._close(segment)
-        self._sweep()
+        try:
+            self._each(self._close, [s for s in self.segments if s.tail or not s.closed])
+        finally:
+            self._sweep()
+
+    def _each(self, action, segments):
+        """`action` for every segment, also when the storage refuses one; that is raised then."""
+        refused = None
+        for segment in segments:
+            try:
+                if segment in self.segments:  # making room for one may have cost another
+                    action(segment)
+            except JournalError as e:
+                refused = e
+        if refused:
+            raise refused
 
     # Writing
 
     def append(self, lane, plaintext, now):
         """Seals and keeps one plaintext; returns its frame number.
 
+        Where only more precious lanes are left to make room, the frame is lost at once, as a gap.
         Raises JournalError where the storage refused: the frame is then kept in RAM and tried
         again, up to MAX_TAIL a lane, beyond which the oldest are lost and counted as a gap.
         """
+        if len(plaintext) + OVERHEAD > MAX_FRAME:
+            # Written, it would be unreadable, and so would all that follows it in its segment.
+            raise JournalError("journal: a batch of %d bytes is no frame" % len(plaintext))
         number, frame = self._session.seal(plaintext)
         data = seg.entry(lane, frame)
-        self._make_room(len(data) + seg.OPENING)
+        self.counters["frames_journalled"] += 1
+        if not self._make_room(lane, len(data) + seg.OPENING):
+            self._lose(lane, self._session.sid, [number], GAP_FULL)
+            return number
         segment = self._active(lane)
         segment.add(number, data)
-        self.counters["frames_journalled"] += 1
         self._due.setdefault(lane, now if lane == ALERT else now + self._flush_ms)
-        if lane == ALERT or len(segment.tail) >= MAX_TAIL:
-            self._flush(segment)
+        if lane == ALERT or len(segment.tail) >= MAX_TAIL or self._is_complete(segment):
+            segment = self._flush(segment)
+            if self._is_complete(segment):
+                self._close(segment)
         return number
+
+    def _is_complete(self, segment):
+        """True when the next frame of its lane begins a new segment."""
+        is_large = segment.bytes() >= self._segment_size
+        return is_large or len(segment.numbers) >= _MAX_SEGMENT_FRAMES
 
     def _active(self, lane):
         """The lane's segment that is appended to."""
         for segment in reversed(self.segments):
             if segment.lane == lane and not segment.closed:
-                if segment.bytes() < self._segment_size and (
-                    len(segment.numbers) < _MAX_SEGMENT_FRAMES
-                ):
-                    return segment
-                self._close(segment)
+                return segment
         return self._new_segment(lane)
 
     def _new_segment(self, lane):
@@ -128,29 +166,32 @@ class Journal:
 
         Raises JournalError where the storage refuses; it is tried again a flush time later."""
         wait = None
+        refused = None
         for lane in list(self._due):
             left = self._due[lane] - now
             if left > 0:
                 wait = left if wait is None else min(wait, left)
                 continue
             self._due[lane] = now + self._flush_ms
-            for segment in list(self.segments):
-                if segment.lane == lane and segment.tail:
-                    self._flush(segment)
-            self._due.pop(lane, None)
+            try:
+                self._each(self._flush, [s for s in self.segments if s.lane == lane and s.tail])
+                self._due.pop(lane)
+            except JournalError as e:
+                refused = e
+        if refused:
+            raise refused
         return wait
 
     def flush(self):
-        """All that was appended survives a power cut from here on."""
-        for segment in list(self.segments):
-            if segment.tail:
-                self._flush(segment)
+        """All that was appended survives a power cut from here on. Raises JournalError."""
+        self._each(self._flush, [s for s in self.segments if s.tail])
         self._due.clear()
 
     def _flush(self, segment):
-        """Writes a segment's tail. On a failure the tail moves into a file of its own, so that
-        nothing ever follows a torn entry."""
-        for _ in range(3):
+        """Writes a segment's tail; returns the segment that it is in now. On a failure the tail
+        moves into a file of its own, so that nothing ever follows a torn entry."""
+        tries = _TRIES
+        while True:
             try:
                 self.storage.append(segment.name, bytes(segment.tail))
                 self.storage.sync(segment.name)
@@ -159,23 +200,30 @@ class Journal:
                 self.counters["write_errors"] += 1
                 self._shut(segment)
                 segment = self._move_tail(segment)
-                if not (e.full and self._thin(segment)):
+                tries -= 1
+                may_thin = e.full and tries and self._in_vain < _MAX_IN_VAIN
+                freed = self._thin(segment.lane, True) if may_thin else 0
+                self._in_vain += freed
+                if not freed:
                     self._cap_tail(segment)
                     raise JournalError("journal: %s" % e)
-        else:
-            self._cap_tail(segment)
-            raise JournalError("journal: the storage stays full")
         self.counters["flushes"] += 1
+        self._in_vain = 0
         segment.size += len(segment.tail)
         segment.tail = bytearray()
         segment.durable = len(segment.numbers)
+        if segment.closed:
+            self._shut(segment)
+        return segment
 
     def _move_tail(self, segment):
         """A new segment with what `segment` could not write; its file keeps what it has."""
         self._sequence += 1
         fresh = seg.Segment(segment.lane, self._sequence, segment.sid)
         if segment.durable:
-            fresh.tail.extend(seg.entry(seg.OPEN_LANE, segment.opening(self.storage)))
+            # A segment with something written and a tail is always of the session in force: its
+            # open need not be read back from a storage that fails.
+            fresh.tail.extend(seg.entry(seg.OPEN_LANE, self._session.open_bytes))
         fresh.tail.extend(segment.tail)
         fresh.numbers = segment.numbers[segment.durable :]
         fresh.closed = segment.closed
@@ -223,48 +271,72 @@ class Journal:
         """Bytes of the quota in use."""
         return sum([s.bytes() for s in self.segments])
 
-    def _make_room(self, size):
-        while self.size() + size > self._quota and self._thin(None):
+    def _make_room(self, lane, size):
+        """True when the quota takes so many bytes more of this lane."""
+        while self.size() + size > self._quota and self._thin(lane, False):
             pass
+        return self.size() + size <= self._quota
 
-    def _thin(self, spared):
-        """Gives up the oldest segment of the least precious lane. False when nothing is left."""
-        for lane in _THIN_ORDER:
+    def _thin(self, lane, is_written):
+        """Gives up the oldest segment of the least precious lane, but of none that is more precious
+        than `lane`; with `is_written` only one that takes space on the storage. Returns the bytes
+        it took, 0 when there is none."""
+        for candidate in _THIN_ORDER[: _THIN_ORDER.index(lane) + 1]:
             for segment in self.segments:
-                if segment.lane == lane and segment is not spared and segment.numbers:
-                    lost = [n for n in segment.numbers if not self.is_acked(segment.sid, n)]
-                    self._remove(segment)
-                    if lost:
-                        self._lose(lane, segment.sid, lost, GAP_FULL)
-                    return True
-        return False
+                if segment.lane != candidate or not (segment.size or not is_written):
+                    continue
+                lost = [n for n in segment.numbers if not self.is_acked(segment.sid, n)]
+                self._remove(segment)
+                if lost:
+                    self._lose(candidate, segment.sid, lost, GAP_FULL)
+                return segment.bytes()
+        return 0
 
     def _lose(self, lane, sid, numbers, reason):
+        """Keeps for the report that these frames are gone; they are in no segment any more."""
         self.counters["frames_lost"] += len(numbers)
-        last = self._gaps[-1] if self._gaps else None
+        is_crowded = len(self._gaps) >= MAX_GAPS
         for gap in self._gaps:
-            same = gap[0] == lane and gap[1] == sid and gap[4] == reason
-            if same and (gap is last or len(self._gaps) >= MAX_GAPS):
-                gap[2] = min(gap[2], numbers[0])
-                gap[3] = max(gap[3], numbers[-1])
+            if gap[0] != lane or gap[1] != sid or gap[4] != reason:
+                continue
+            first = min(gap[2], numbers[0])
+            last = max(gap[3], numbers[-1])
+            if is_crowded or not self._holds_between(lane, sid, first, last):
+                gap[2] = first
+                gap[3] = last
                 gap[5] += len(numbers)
                 return
-        if len(self._gaps) >= MAX_GAPS:
+        if is_crowded:
             self._gaps.pop(0)
+            self.counters["gaps_forgotten"] += 1
         self._gaps.append([lane, sid, numbers[0], numbers[-1], reason, len(numbers)])
 
+    def _holds_between(self, lane, sid, first, last):
+        """True when frames of the lane from `first` to `last` are still to be delivered."""
+        held = [s.numbers for s in self.segments if s.lane == lane and s.sid == sid and s.left]
+        between = [n for numbers in held for n in numbers if first <= n <= last]
+        return not all([self.is_acked(sid, n) for n in between])
+
     def drop(self, segment, index, reason):
-        """Gives up the segment's frames from `index` on: the medium no longer gives them back."""
+        """Gives up the segment's frames from `index` on: the medium no longer gives them back.
+        What still waits in RAM behind them moves into a file of its own."""
+        if segment.tail and index < segment.durable:
+            self._shut(segment)
+            self._move_tail(segment)
         lost = [n for n in segment.numbers[index:] if not self.is_acked(segment.sid, n)]
         segment.numbers = segment.numbers[:index]
+        segment.durable = min(segment.durable, index)
         segment.left = len([n for n in segment.numbers if not self.is_acked(segment.sid, n)])
         segment.closed = True
+        self._shut(segment)
         if lost:
             self._lose(segment.lane, segment.sid, lost, reason)
         self._sweep()
 
     def take_gaps(self):
-        """[lane, sid, first, last, reason, count] of what was lost since the last call."""
+        """[lane, sid, first, last, reason, count] of what was lost since the last call: all frames
+        of that lane and session from `first` to `last` that the room does not hold. Numbers are
+        shared by the lanes, so `count` may be less than the span."""
         gaps = self._gaps
         self._gaps = []
         return gaps
@@ -318,7 +390,10 @@ class Journal:
 
     def _remove(self, segment):
         self.segments.remove(segment)
+        self._remove_file(segment.name)
+
+    def _remove_file(self, name):
         try:
-            self.storage.remove(segment.name)
+            self.storage.remove(name)
         except port.StorageError:
             self.counters["write_errors"] += 1

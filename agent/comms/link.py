@@ -11,6 +11,7 @@ what happens; time is an argument. It decides by three rules:
   progress, and one frame at a time until there is: a room that is away is asked, not flooded.
 """
 
+from agent import port
 from agent.comms.reader import Reader
 from agent.records import ALERT, CRUMB, FINE
 
@@ -36,6 +37,9 @@ MAX_UNPROVED = 64  # frames sent and not yet acknowledged by the room: about 40 
 ALERT_RESERVE = 8  # that many alerts may go beyond it, also while the room does not answer
 PATIENCE_MS = 5000  # how long the room may take to acknowledge before a frame is sent again
 MAX_PATIENCE_MS = 300000
+_OPEN = -1  # stands for a frame's number where a session's open is meant
+_IDLE_MS = 60000  # the longest between two polls
+_UNSENT_MS = 200  # until a client that was full is tried again, if no PUBACK comes before
 
 
 class Link:
@@ -43,7 +47,8 @@ class Link:
     publish is of QoS 1, or of QoS 0 where its token is None."""
 
     def __init__(self, journal, random, window=16, backlog_rate=0):
-        """random(n): integer below n, for jitter. window: PUBACKs outstanding at most.
+        """random(n): integer below n, for jitter. window: PUBACKs of frames outstanding at
+        most; the opens of two sessions may go beside them.
         backlog_rate: bytes a second for the backlog, 0 for what the link carries."""
         self._journal = journal
         self._random = random
@@ -55,14 +60,16 @@ class Link:
         self._until = 0  # WAITING: when to try again
         self._failures = 0
         self._token = 0
-        self._flying = {}  # token -> (sid, number) or None: sent, PUBACK outstanding
+        # token -> (sid, number), or (sid, _OPEN): sent, PUBACK outstanding
+        self._flying = {}
         self._unproved = {}  # (sid, number) -> time by which the room must have acknowledged
         self._allowed = MAX_UNPROVED
         self._patience = PATIENCE_MS
+        self._same_until = 0  # what is late until then was sent before the silence was noticed
         self._to_send = []  # actions that come before any frame
         self._opened = []  # sids whose open was sent in this connection
         self._unsent = []  # actions that the client could not take
-        self._bucket = 0
+        self._bucket = 0  # in 1/1000 byte, so that often filled by little is not filled by nothing
         self._bucket_at = 0
         self._alerts = Reader(journal, ALERT)
         self._live = []
@@ -89,6 +96,7 @@ class Link:
         self._unsent = []
         self._allowed = MAX_UNPROVED
         self._patience = PATIENCE_MS
+        self._same_until = 0
         self._bucket_at = now
         sid = self._session.sid
         self._to_send = [("subscribe", "d"), ("publish", "p", b"\x01" + sid, True, None)]
@@ -125,6 +133,7 @@ class Link:
                 self._unproved.pop(key)
         if freed:
             self._patience = PATIENCE_MS
+            self._same_until = 0
             self._allowed = min(MAX_UNPROVED, 2 * self._allowed)
 
     def ask_again(self, sid):
@@ -138,6 +147,8 @@ class Link:
         """The room does not know this session."""
         if sid in self._opened:
             self._opened.remove(sid)
+        if self.state == ONLINE and sid == self._session.sid:
+            self._send_open(sid, self._session.open_bytes)
         self.ask_again(sid)
 
     def unsent(self, actions):
@@ -157,6 +168,7 @@ class Link:
         if self.state != ONLINE:
             return []
         self._expire(now)
+        self._refill(now)
         actions = self._unsent + self._to_send
         full = bool(self._unsent)  # the client was, a moment ago: nothing new on top
         self._unsent = []
@@ -174,11 +186,18 @@ class Link:
         """ms until `poll` should be called again, if nothing happens before."""
         if self.state == WAITING:
             return max(0, self._until - now)
-        wait = 60000
+        wait = _IDLE_MS
+        if self.state != ONLINE:
+            return wait
+        if self._to_send:
+            return 0
+        if self._unsent:
+            wait = _UNSENT_MS
         for deadline in self._unproved.values():
             wait = min(wait, max(0, deadline - now))
         if self._rate and self._bucket <= 0:
-            wait = min(wait, -self._bucket * 1000 // self._rate + 1)
+            ready = self._bucket_at - self._bucket // self._rate + 1
+            wait = min(wait, max(0, ready - now))
         return wait
 
     def seconds_in_state(self, now):
@@ -196,7 +215,9 @@ class Link:
         for key in late:
             self._unproved.pop(key)
         self.counters["timeouts"] += 1
-        self._patience = min(MAX_PATIENCE_MS, 2 * self._patience)
+        if now > self._same_until:
+            self._same_until = now + self._patience
+            self._patience = min(MAX_PATIENCE_MS, 2 * self._patience)
         self._allowed = 1
         self._opened = []
         self.counters["sent_again"] += len(late)
@@ -222,12 +243,12 @@ class Link:
             frame = self._from(reader, "t")
             if frame:
                 return frame
-        if not self._refill(now):
+        if self._rate and self._bucket <= 0:
             return None
         for reader in self._backlog:
             frame = self._from(reader, "b")
             if frame:
-                self._bucket -= len(frame[3])
+                self._bucket -= 1000 * len(frame[3])
                 return frame
         return None
 
@@ -240,30 +261,38 @@ class Link:
                 return (lane,) + found  # noqa: RUF005 MicroPython has no (x, *y)
 
     def _refill(self, now):
-        """Token bucket of the backlog: True when it may send a frame now."""
-        if not self._rate:
-            return True
-        self._bucket = min(self._rate, self._bucket + self._rate * (now - self._bucket_at) // 1000)
+        """Token bucket of the backlog: a second's worth at most; it may be overdrawn by a frame."""
+        filled = self._bucket + self._rate * (now - self._bucket_at)
+        self._bucket = min(1000 * self._rate, filled)
         self._bucket_at = now
-        return self._bucket > 0
 
     def _publish(self, found, now):
         lane, segment, number, frame = found
         actions = []
         if segment.sid not in self._opened and segment.sid != self._session.sid:
-            opening = segment.opening(self._journal.storage)
+            opening = self._opening(segment)
             if opening is not None:
                 self._opened.append(segment.sid)
-                actions.append(self._tracked("s", opening, None))
+                actions.append(self._tracked("s", opening, (segment.sid, _OPEN)))
         key = (segment.sid, number)
         self._unproved[key] = now + self._patience
         self.counters["sent"] += 1
         actions.append(self._tracked(lane, frame, key))
         return actions
 
+    def _opening(self, segment):
+        """The open at a segment's head, or None: then the room asks for it."""
+        try:
+            return segment.opening(self._journal.storage)
+        except port.StorageError:
+            return None
+
     def _send_open(self, sid, payload):
-        self._opened.append(sid)
-        self._to_send.append(self._tracked("s", payload, None))
+        """Sends this session's open next; once is enough while the broker has not taken it."""
+        if sid not in self._opened:
+            self._opened.append(sid)
+        if (sid, _OPEN) not in self._flying.values():
+            self._to_send.append(self._tracked("s", payload, (sid, _OPEN)))
 
     def _tracked(self, lane, payload, key):
         """A publish of which the PUBACK is waited for."""

@@ -1,5 +1,6 @@
 """Walks through a lane's undelivered frames, oldest first, without holding any of them in RAM."""
 
+from agent import port
 from agent.comms import segment as seg
 from agent.records import GAP_BROKEN
 
@@ -27,27 +28,41 @@ class Reader:
 
     def next(self):
         """(segment, number, frame) of the next frame that is not acknowledged, or None."""
-        storage = self._journal.storage
         while True:
             segment = self._segment()
             if segment is None:
                 return None
-            if not self._offset:
-                self._offset = seg.OPENING
-                for _ in range(self._index):
-                    self._offset = segment.skip(storage, self._offset)
-            number = segment.numbers[self._index]
-            if self._journal.is_acked(segment.sid, number):
-                self._offset = segment.skip(storage, self._offset)
-                self._index += 1
+            try:
+                found = self._read(segment)
+            except port.StorageError:
+                # One bad file must not hold up all others: a later reader tries it again.
+                self._journal.counters["read_errors"] += 1
+                self._index = len(segment.numbers)
+                self._offset = 0
                 continue
-            found = segment.read(storage, self._offset)
-            if found is None or segment.number_at(storage, self._offset) != number:
-                self._journal.drop(segment, self._index, GAP_BROKEN)
-                continue
+            if found:
+                return found
+
+    def _read(self, segment):
+        """The frame at the reader's place, or None when it is passed over."""
+        storage = self._journal.storage
+        if not self._offset:
+            offset = seg.OPENING
+            for _ in range(self._index):
+                offset = segment.skip(storage, offset)
+            self._offset = offset
+        number = segment.numbers[self._index]
+        if self._journal.is_acked(segment.sid, number):
+            self._offset = segment.skip(storage, self._offset)
             self._index += 1
-            self._offset = found[2]
-            return segment, number, found[1]
+            return None
+        found = segment.read(storage, self._offset)
+        if found is None or segment.number_at(storage, self._offset) != number:
+            self._journal.drop(segment, self._index, GAP_BROKEN)
+            return None
+        self._index += 1
+        self._offset = found[2]
+        return segment, number, found[1]
 
 
 def tail(journal, lane):

@@ -1,0 +1,227 @@
+"""agent/config.py: what is taken, what is filled in, and the error that names the wrong key."""
+
+import json
+import os
+
+from agent import config
+from agent.config import ConfigError
+from tests.support.files import temporary
+
+PSK = "5ec2e7" * 10 + "5ec2"
+PATH = temporary("config.json")
+
+
+def minimal():
+    return {
+        "vehicle": "car-7",
+        "keys": {"room_key_id": "00112233", "room_public": "ab" * 32, "psk": PSK},
+        "mqtt": {"host": "broker.example"},
+        "journal": {"dir": "/var/lib/patrol"},
+    }
+
+
+def changed(path, value):
+    """The minimal configuration with one key set."""
+    raw = minimal()
+    group = raw
+    names = path.split(".")
+    for name in names[:-1]:
+        group = group.setdefault(name, {})
+    group[names[-1]] = value
+    return raw
+
+
+def without(path):
+    raw = minimal()
+    group = raw
+    names = path.split(".")
+    for name in names[:-1]:
+        group = group[name]
+    group.pop(names[-1])
+    return raw
+
+
+def error(raw):
+    try:
+        config.check(raw)
+    except ConfigError as e:
+        return str(e)
+    raise AssertionError("taken: %r" % (raw,))
+
+
+def load_error(data):
+    with open(PATH, "wb") as f:
+        f.write(data)
+    try:
+        config.load(PATH)
+    except ConfigError as e:
+        return str(e)
+    finally:
+        os.remove(PATH)
+    raise AssertionError("taken: %r" % (data,))
+
+
+def test_a_minimal_configuration_is_filled_in():
+    full = config.check(minimal())
+    assert full["keys"]["psk"] == bytes.fromhex(PSK) and full["keys"]["psk_generation"] == 1
+    assert full["mqtt"] == {
+        "host": "broker.example",
+        "port": 1883,
+        "username": None,
+        "password": None,
+        "keepalive_s": 60,
+        "connect_timeout_s": 20,
+        "window": 16,
+        "backlog_bytes_per_s": 0,
+        "tls": None,
+    }
+    assert full["gps"] is None and full["obd"] is None and full["inputs"] is None
+    assert full["journal"]["quota_bytes"] == 16777216
+    assert full["reporting"] == {"profile": "patrol", "profiles": ()}
+    # 2026-01-01T00:00:00Z
+    assert full["time"]["not_before_utc_ms"] == 1767225600000
+
+
+def test_it_holds_the_vehicles_identity():
+    identity = config.identity(config.check(changed("keys.psk_generation", 9)))
+    assert identity.vehicle == "car-7" and identity.room_key_id == b"\x00\x11\x22\x33"
+    assert identity.room_public == b"\xab" * 32 and identity.psk == bytes.fromhex(PSK)
+    assert identity.generation == 9
+
+
+def test_groups_may_be_left_out_or_null():
+    assert config.check(changed("gps", None))["gps"] is None
+    assert config.check(changed("gps.port", "/dev/ttyS0"))["gps"] == {
+        "port": "/dev/ttyS0",
+        "baud": 9600,
+    }
+    assert config.check(changed("inputs.panic", "17"))["inputs"] == {
+        "panic": "17",
+        "siren": None,
+        "light_bar": None,
+        "ignition": None,
+    }
+
+
+def test_a_missing_key_is_named():
+    for path in ("vehicle", "keys.room_key_id", "keys.room_public", "keys.psk", "mqtt.host"):
+        assert error(without(path)) == "key %s is missing" % path
+    for group, first in (("mqtt", "mqtt.host"), ("journal", "journal.dir")):
+        assert error(without(group)) == "key %s is missing" % first
+    assert error(without("keys")).startswith("key keys.")
+    assert error(changed("gps", {})) == "key gps.port is missing"
+    assert error(changed("mqtt.tls", {})) == "key mqtt.tls.ca is missing"
+
+
+def test_an_unknown_key_is_named_with_those_that_are_known():
+    assert error(changed("gps.bauds", 9600)) == "unknown key gps.bauds; known are baud, port"
+    assert error(changed("speed", 1)) == (
+        "unknown key speed; known are gps, inputs, journal, keys, mqtt, obd, reporting, time, "
+        "vehicle"
+    )
+    for path in ("keys.x", "mqtt.x", "mqtt.tls.x", "obd.x", "inputs.x", "journal.x", "time.x"):
+        assert error(changed(path, 1)).startswith("unknown key %s; known are " % path)
+
+
+def test_a_wrong_value_is_named():
+    for path, value, text in (
+        ("vehicle", 7, "must be a text, not int"),
+        ("vehicle", "", "must be of 1 to 24 characters, not 0"),
+        ("vehicle", "x" * 25, "must be of 1 to 24 characters, not 25"),
+        ("mqtt.host", None, "must be a text, not NoneType"),
+        ("mqtt.port", "1883", "must be an integer, not str"),
+        ("mqtt.port", True, "must be an integer, not bool"),
+        ("mqtt.port", 1883.0, "must be an integer, not float"),
+        ("mqtt.port", None, "must be an integer, not NoneType"),
+        ("mqtt.port", 0, "0 is not within 1 to 65535"),
+        ("mqtt.port", 65536, "65536 is not within 1 to 65535"),
+        ("mqtt.window", 65, "65 is not within 1 to 64"),
+        ("journal.quota_bytes", 1000, "1000 is not within 65536 to 1099511627776"),
+        ("journal.segment_bytes", 10, "10 is not within 4096 to 1048576"),
+        ("journal.flush_ms", -1, "-1 is not within 100 to 600000"),
+        ("keys.room_key_id", "001122", "must be of 4 bytes, not 3"),
+        ("keys.room_public", "zz" * 32, "must be hexadecimal text"),
+        ("keys.psk_generation", 65536, "65536 is not within 0 to 65535"),
+        ("gps", [], "must be an object"),
+        ("keys", None, "must be an object"),
+        ("mqtt.tls", "yes", "must be an object"),
+    ):
+        got = error(changed(path, value))
+        assert got.startswith(path) and got.endswith(text), got
+    assert error(changed("gps", {"port": "/dev/ttyS0", "baud": 1200})).startswith(
+        "gps.baud: 1200 is none of 4800, 9600, "
+    )
+    assert error([]) == "the file must be an object"
+
+
+def test_a_vehicle_is_an_opaque_id():
+    for name in ("Car-7", "car 7", "car/7", "+", "#", "voiture-\u00e9"):
+        assert error(changed("vehicle", name)).endswith("is not in a-z, 0-9 and -")
+
+
+def test_certificate_and_key_go_together():
+    tls = {"ca": "ca.der", "cert": "cert.der"}
+    assert error(changed("mqtt.tls", tls)) == "mqtt.tls: cert and key go together"
+    tls["key"] = "key.der"
+    assert config.check(changed("mqtt.tls", tls))["mqtt"]["tls"]["server_name"] is None
+
+
+def test_profiles_of_ones_own():
+    row = ["mine", 1000, 2000, 150, 30, 5000, [1000, 5000, 30000]]
+    raw = changed("reporting", {"profile": "mine", "profiles": [row]})
+    assert config.check(raw)["reporting"]["profiles"] == [row]
+    assert error(changed("reporting.profile", "mine")) == (
+        "reporting.profile: no profile 'mine'; there are patrol, pursuit, parked, event"
+    )
+    bad = (
+        1, [], row[:6], row + [1], [7] + row[1:], row[:6] + [[1, 2]], row[:6] + [7],
+        row[:1] + ["1"] + row[2:], row[:1] + [-1] + row[2:],
+    )  # fmt: skip
+    for wrong in bad:
+        text = error(changed("reporting.profiles", [row, wrong]))
+        assert text.startswith("reporting.profiles[1]"), text
+    assert error(changed("reporting.profiles", {})).startswith("reporting.profiles must be a list")
+    assert error(changed("reporting.profiles", [row] * 17)).endswith("of at most 16 rows")
+
+
+def test_no_secret_is_ever_in_the_text():
+    for path, value in (
+        ("keys.psk", PSK + "00"),
+        ("keys.psk", PSK[:-1]),
+        ("keys.psk", PSK[:-1] + "g"),
+        ("keys.psk", [PSK]),
+        ("keys.psk", int(PSK[:15], 16)),
+        ("keys.psk_generation", PSK),
+        ("keys.room_key_id", PSK),
+        ("vehicle", PSK),
+        ("mqtt.password", 20262026),
+        ("mqtt.password", ["20262026"]),
+        ("mqtt.password", "20262026" * 20),
+        ("mqtt.port", "20262026"),
+        ("mqtt", PSK),
+    ):
+        text = error(changed(path, value))
+        assert path in text
+        for secret in (PSK[:6], str(int(PSK[:15], 16)), "20262026"):
+            assert secret not in text, text
+
+
+def test_a_file_is_loaded():
+    with open(PATH, "w") as f:
+        f.write(json.dumps(minimal()))
+    try:
+        assert config.load(PATH) == config.check(minimal())
+    finally:
+        os.remove(PATH)
+
+
+def test_a_file_that_cannot_be_used_is_named():
+    assert load_error(b"{").startswith("configuration %s is no JSON" % PATH)
+    assert load_error(b"").startswith("configuration %s is no JSON" % PATH)
+    assert load_error(b"[]") == "configuration %s: the file must be an object" % PATH
+    assert load_error(b'{"vehicle": "\xff\xfe"}').startswith("configuration %s" % PATH)
+    try:
+        config.load("/nowhere/config.json")
+        raise AssertionError("no error")
+    except ConfigError as e:
+        assert str(e) == "configuration /nowhere/config.json cannot be read: error 2"

@@ -1,0 +1,82 @@
+"""agent/vehicle/inputs.py and agent/port/inputs.py: levels become events."""
+
+import os
+
+from agent.port.inputs import FileInputs
+from agent.vehicle.inputs import DEBOUNCE_MS, Inputs
+from tests.support.files import temporary
+
+
+def feed(inputs, name, levels, step=10, start=0):
+    """[(time, level)] of the events from a list of levels, one each step."""
+    found = []
+    for i, level in enumerate(levels):
+        now = start + i * step
+        for who, what in inputs.feed({name: level}, now):
+            assert who == name
+            found.append((now, what))
+    return found
+
+
+def test_a_level_counts_when_it_has_held():
+    assert DEBOUNCE_MS == 50
+    inputs = Inputs()
+    assert feed(inputs, "siren", [True] * 8) == [(50, True)]
+    assert inputs.level("siren") is True
+    assert feed(inputs, "siren", [False] * 8, start=100) == [(150, False)]
+    assert inputs.level("siren") is False
+
+
+def test_a_bounce_does_not_count():
+    inputs = Inputs()
+    assert feed(inputs, "siren", [True, False] * 20 + [True] * 6) == [(450, True)]
+    assert feed(inputs, "siren", [False] * 5 + [True] * 5 + [False] * 5, start=1000) == []
+    assert inputs.level("siren") is True
+
+
+def test_the_first_level_is_an_event_only_if_it_is_on():
+    inputs = Inputs()
+    assert inputs.level("ignition") is None
+    assert feed(inputs, "ignition", [False] * 10) == [] and inputs.level("ignition") is False
+    assert feed(inputs, "ignition", [True] * 10, start=100) == [(150, True)]
+
+
+def test_panic_counts_at_once_and_its_release_when_it_has_held():
+    inputs = Inputs()
+    assert feed(inputs, "panic", [True]) == [(0, True)]
+    assert feed(inputs, "panic", [False, True, False, True, True], start=10) == []
+    assert feed(inputs, "panic", [False] * 8, start=100) == [(150, False)]
+    assert feed(inputs, "panic", [False, True, False], start=200) == [(210, True)]
+
+
+def test_a_level_that_can_no_longer_be_read_is_an_event():
+    inputs = Inputs()
+    feed(inputs, "siren", [True] * 8)
+    assert feed(inputs, "siren", [None] * 4, start=100) == []
+    assert feed(inputs, "siren", [None] * 4, start=140) == [(150, None)]
+    assert inputs.level("siren") is None
+    assert feed(inputs, "siren", [False] * 8, start=200) == [(250, False)]
+
+
+def test_inputs_do_not_disturb_each_other():
+    inputs = Inputs()
+    inputs.feed({"siren": True, "panic": False}, 0)
+    assert inputs.feed({"siren": True, "panic": True}, 50) == [("panic", True), ("siren", True)]
+    assert inputs.feed({"siren": True}, 100) == []
+
+
+def test_inputs_are_files_that_hold_0_or_1():
+    names = {name: temporary(name) for name in ("panic", "siren", "light_bar", "none")}
+    for name, text in (("panic", "1\n"), ("siren", "0\n"), ("light_bar", "")):
+        with open(names[name], "w") as f:
+            f.write(text)
+    try:
+        assert FileInputs(names).read() == {
+            "panic": True,
+            "siren": False,
+            "light_bar": None,
+            "none": None,
+        }
+    finally:
+        for name in ("panic", "siren", "light_bar"):
+            os.remove(names[name])

@@ -1,0 +1,391 @@
+"""agent/comms: acks, segment, journal, reader on a storage that works.
+
+What a failing storage or a power cut does is in test_journal_faults.py.
+"""
+
+from agent.comms import segment as seg
+from agent.comms.acks import MAX_RANGES, Acks
+from agent.comms.journal import MAX_GAPS, MAX_TAIL, Journal, JournalError
+from agent.comms.reader import Reader
+from agent.comms.seal import MAX_FRAME, OVERHEAD
+from agent.records import ALERT, CRUMB, FINE
+from tests.support.sessions import PlainSession, frames, numbers, undelivered
+from tests.support.simdisk import NONE, SimDisk
+
+FLUSH_MS = 1000
+SEGMENT = 4096
+ROOM = 1 << 20
+# A text of 100 bytes takes 132; with segments of 300 bytes two go into one, which is 330.
+SEVEN = 2400  # a quota for seven such segments
+
+
+def started(disk=None, quota=ROOM, name="first", segment=SEGMENT):
+    journal = Journal(disk or SimDisk(), quota, segment, FLUSH_MS)
+    journal.recover()
+    session = PlainSession(name)
+    journal.begin(session)
+    return journal, session
+
+
+def fill(journal, lane, count, size=100):
+    """Appends frames of `size` bytes of text; returns their numbers."""
+    return [journal.append(lane, bytes((i & 255,)) * size, 0) for i in range(count)]
+
+
+def gaps(journal):
+    return [(g[0], g[2], g[3], g[4], g[5]) for g in journal.take_gaps()]
+
+
+# What the room holds
+
+
+def test_an_acknowledgement_covers_all_below_and_the_ranges():
+    acks = Acks()
+    acks.add(3, [[5, 6], [9, 9]])
+    assert [n for n in range(12) if acks.covers(n)] == [0, 1, 2, 5, 6, 9]
+
+
+def test_acknowledgements_grow_in_any_order():
+    acks = Acks()
+    acks.add(0, [[5, 6]])
+    acks.add(0, [[1, 2]])
+    acks.add(0, [[4, 4], [1, 1]])
+    assert (acks.upto, acks.ranges) == (0, [[1, 2], [4, 6]])
+    acks.add(1)
+    assert (acks.upto, acks.ranges) == (3, [[4, 6]])
+    acks.add(3, [[3, 3]])
+    assert (acks.upto, acks.ranges) == (7, [])
+    acks.add(2, [[0, 1]])
+    assert (acks.upto, acks.ranges) == (7, [])
+
+
+def test_of_too_many_ranges_the_highest_are_forgotten():
+    acks = Acks()
+    acks.add(0, [[2 * i + 1, 2 * i + 1] for i in range(MAX_RANGES + 5)])
+    assert len(acks.ranges) == MAX_RANGES
+    assert acks.covers(1) and acks.covers(2 * MAX_RANGES - 1)
+    assert not acks.covers(2 * MAX_RANGES + 1)
+
+
+# Entries
+
+
+def test_an_entry_is_length_crc_lane_and_frame():
+    data = seg.entry("t", b"frame")
+    # binascii.crc32(b"\x00\x05tframe") as zlib, gzip and PNG count it
+    assert data == b"\x00\x05\xd4\x73\x74\xc9tframe"
+    assert seg.parse_entry(data[:7], data[7:]) == ("t", b"frame")
+
+
+def test_no_flipped_bit_in_an_entry_passes():
+    data = seg.entry("t", b"frame")
+    for i in range(8 * len(data)):
+        bad = bytearray(data)
+        bad[i // 8] ^= 1 << i % 8
+        assert seg.parse_entry(bytes(bad[:7]), bytes(bad[7:])) is None
+
+
+# Kept and given
+
+
+def test_a_reader_gives_each_frame_of_its_lane_once_and_in_order():
+    journal, session = started()
+    for i, lane in enumerate((FINE, CRUMB, FINE, ALERT, FINE)):
+        assert journal.append(lane, bytes((65 + i,)), 0) == i
+    assert frames(journal, FINE) == [
+        (session.sid, 0, b"A"),
+        (session.sid, 2, b"C"),
+        (session.sid, 4, b"E"),
+    ]
+    assert numbers(journal, CRUMB) == [1] and numbers(journal, ALERT) == [3]
+    assert journal.frames_left() == 5
+    reader = Reader(journal, FINE)
+    seen = [reader.next()[1] for _ in range(3)]
+    assert reader.next() is None
+    journal.append(FINE, b"late", 0)
+    assert seen == [0, 2, 4] and reader.next()[1] == 5 and reader.next() is None
+
+
+def test_a_reader_goes_through_flushed_and_unflushed_frames_of_many_segments():
+    journal, _ = started(segment=500)
+    wanted = fill(journal, FINE, 3)
+    journal.flush()
+    reader = Reader(journal, FINE)
+    seen = [reader.next()[1], reader.next()[1]]
+    wanted += fill(journal, FINE, 20)
+    journal.flush()
+    wanted += fill(journal, FINE, 2)
+    while True:
+        found = reader.next()
+        if found is None:
+            break
+        seen.append(found[1])
+    assert seen == wanted and len(journal.segments) > 3
+
+
+def test_a_live_reader_begins_behind_what_is_there():
+    journal, _ = started()
+    fill(journal, FINE, 3)
+    reader = Reader(journal, FINE, live=True)
+    assert reader.next() is None
+    journal.append(FINE, b"now", 0)
+    journal.append(CRUMB, b"another lane", 0)
+    assert reader.next()[1] == 3 and reader.next() is None
+
+
+def test_acknowledged_frames_are_passed_over():
+    journal, session = started()
+    fill(journal, FINE, 10)
+    assert journal.acknowledge(session.sid, 2, [[4, 5], [9, 9]]) == 5
+    assert numbers(journal, FINE) == [2, 3, 6, 7, 8]
+    assert journal.frames_left() == 5
+    assert journal.holds(session.sid, 2) and not journal.holds(session.sid, 4)
+    assert journal.acknowledge(session.sid, 2, [[4, 5], [9, 9]]) == 0
+
+
+def test_each_session_is_acknowledged_for_itself():
+    journal, first = started()
+    fill(journal, FINE, 3)
+    second = PlainSession("second")
+    journal.begin(second)
+    fill(journal, FINE, 3)
+    assert journal.acknowledge(second.sid, 2, []) == 2
+    assert journal.acknowledge(b"none", 9, []) == 0
+    assert [f[:2] for f in frames(journal, FINE)] == [
+        (first.sid, 0),
+        (first.sid, 1),
+        (first.sid, 2),
+        (second.sid, 2),
+    ]
+    assert journal.acknowledge(first.sid, 3, []) == 3
+    assert [f[:2] for f in frames(journal, FINE)] == [(second.sid, 2)]
+
+
+def test_a_reader_survives_segments_that_go_under_it():
+    journal, session = started(segment=300)
+    fill(journal, FINE, 12)  # two frames a segment
+    reader = Reader(journal, FINE)
+    seen = [reader.next()[1]]
+    journal.acknowledge(session.sid, 5, [])
+    seen.append(reader.next()[1])
+    journal.acknowledge(session.sid, 5, [[8, 9]])
+    seen += [reader.next()[1] for _ in range(4)]
+    assert seen == [0, 5, 6, 7, 10, 11] and reader.next() is None
+
+
+# Files
+
+
+def test_a_file_goes_when_all_its_frames_are_acknowledged_and_not_before():
+    disk = SimDisk()
+    journal, session = started(disk, segment=300)
+    fill(journal, FINE, 6)
+    assert len(disk.files) == 3
+    journal.acknowledge(session.sid, 1, [[3, 3], [4, 4]])
+    assert len(disk.files) == 3  # 1, 2 and 5 keep theirs
+    journal.acknowledge(session.sid, 2, [])
+    assert len(disk.files) == 2 and numbers(journal, FINE) == [2, 5]
+    journal.acknowledge(session.sid, 6, [])
+    assert not disk.files and not journal.segments and not journal.acks
+    assert journal.counters["segments_freed"] == 3
+    assert journal.counters["frames_acknowledged"] == 6
+
+
+def test_the_file_that_is_written_to_stays_also_when_all_in_it_is_acknowledged():
+    disk = SimDisk()
+    journal, session = started(disk)
+    for n in range(3):
+        journal.append(ALERT, b"panic", 0)
+        assert journal.acknowledge(session.sid, n + 1, []) == 1
+    assert sorted(disk.files) == ["a00000001"]
+    journal.close()
+    assert not disk.files and journal.frames_left() == 0
+
+
+def test_a_segment_begins_with_its_open_and_holds_one_lane():
+    disk = SimDisk()
+    journal, session = started(disk)
+    fill(journal, FINE, 2)
+    fill(journal, ALERT, 1)
+    journal.flush()
+    assert sorted(disk.files) == ["a00000002", "t00000001"]
+    for data in disk.files.values():
+        assert seg.parse_entry(bytes(data[:7]), bytes(data[7:66])) == ("s", session.open_bytes)
+    assert [s.opening(disk) for s in journal.segments] == [session.open_bytes] * 2
+
+
+def test_alerts_are_flushed_at_once_and_routine_records_in_time():
+    disk = SimDisk()
+    journal, _ = started(disk)
+    journal.append(FINE, b"routine", 100)
+    assert disk.syncs == 0 and journal.poll(100) == FLUSH_MS
+    journal.append(ALERT, b"panic", 200)
+    assert disk.syncs == 1
+    assert journal.poll(200) == FLUSH_MS - 100
+    journal.append(FINE, b"routine", 1000)
+    assert journal.poll(1099) == 1 and disk.syncs == 1
+    assert journal.poll(1100) is None and disk.syncs == 2
+    after = Journal(disk.power_cut(NONE), ROOM, SEGMENT, FLUSH_MS)
+    assert after.recover() == 3
+
+
+def test_so_many_unflushed_bytes_are_flushed_before_their_time():
+    disk = SimDisk()
+    journal, _ = started(disk, segment=1 << 20)
+    while not disk.syncs:
+        journal.append(FINE, bytes(1000), 0)
+    assert MAX_TAIL <= len(disk.files["t00000001"]) < MAX_TAIL + 1200
+
+
+def test_a_batch_beyond_a_frames_cap_is_refused_and_hurts_no_other():
+    journal, _ = started()
+    journal.append(FINE, bytes(MAX_FRAME - OVERHEAD), 0)
+    try:
+        journal.append(FINE, bytes(MAX_FRAME - OVERHEAD + 1), 0)
+        raise AssertionError("a frame that cannot be read was taken")
+    except JournalError as e:
+        assert "4072 bytes" in str(e)
+    journal.append(FINE, b"next", 0)
+    assert [f[1] for f in frames(journal, FINE)] == [0, 1] and journal.take_gaps() == []
+
+
+# Starting again
+
+
+def test_what_was_flushed_comes_back_and_new_frames_follow():
+    disk = SimDisk()
+    journal, first = started(disk)
+    fill(journal, FINE, 2)
+    fill(journal, ALERT, 1)
+    journal.close()
+    assert not disk.open
+    journal = Journal(disk.power_cut(NONE), ROOM, SEGMENT, FLUSH_MS)
+    assert journal.recover() == 3 and journal.counters["frames_recovered"] == 3
+    second = PlainSession("second")
+    journal.begin(second)
+    journal.append(FINE, b"new", 0)
+    assert [f[:2] for f in undelivered(journal)] == [
+        (first.sid, 2),
+        (first.sid, 0),
+        (first.sid, 1),
+        (second.sid, 0),
+    ]
+    assert [s.opening(journal.storage) for s in journal.segments] == [
+        first.open_bytes,
+        first.open_bytes,
+        second.open_bytes,
+    ]
+
+
+def test_files_that_are_none_of_the_journals_are_left_alone():
+    disk = SimDisk({"boot-a": bytearray(b"x"), "t1": bytearray(), "x00000001": bytearray(b"y")})
+    assert Journal(disk, ROOM, SEGMENT, FLUSH_MS).recover() == 0
+    assert sorted(disk.files) == ["boot-a", "t1", "x00000001"]
+
+
+def test_an_entry_with_a_flipped_bit_ends_its_segment_at_a_start():
+    disk = SimDisk()
+    journal, session = started(disk)
+    journal.append(FINE, b"one", 0)
+    journal.flush()
+    before = len(disk.files["t00000001"])
+    journal.append(FINE, b"two", 0)
+    journal.append(FINE, b"three", 0)
+    journal.flush()
+    sound = bytes(disk.files["t00000001"])
+    for i in range(8 * before, 8 * (before + 20)):
+        data = bytearray(sound)
+        data[i // 8] ^= 1 << i % 8
+        after = Journal(SimDisk({"t00000001": data}), ROOM, SEGMENT, FLUSH_MS)
+        assert after.recover() == 1 and after.counters["segments_torn"] == 1
+        assert undelivered(after) == [(session.sid, 0, b"one")]
+
+
+def test_an_entry_that_breaks_while_running_is_a_gap_and_ram_still_delivers():
+    disk = SimDisk()
+    journal, session = started(disk)
+    fill(journal, FINE, 4)
+    journal.flush()
+    wanted = fill(journal, FINE, 2)
+    disk.files["t00000001"][66 + 132 + 50] ^= 1  # in the second frame
+    assert numbers(journal, FINE) == [0] + wanted
+    assert gaps(journal) == [(FINE, 1, 3, "broken", 3)]
+    journal.append(FINE, b"goes on", 0)
+    journal.flush()
+    assert numbers(journal, FINE) == [0, 4, 5, 6]
+    after = Journal(disk.power_cut(NONE), ROOM, SEGMENT, FLUSH_MS)
+    after.recover()
+    assert numbers(after, FINE) == [0, 4, 5, 6]
+
+
+# The quota
+
+
+def test_fine_telemetry_goes_first_then_breadcrumbs_then_alerts():
+    journal, _ = started(quota=SEVEN, segment=300)
+    fill(journal, ALERT, 2)  # 0, 1
+    fill(journal, CRUMB, 8)  # 2..9
+    fill(journal, FINE, 4)  # 10..13
+    assert gaps(journal) == [] and journal.frames_left() == 14
+    fill(journal, CRUMB, 2)
+    assert gaps(journal) == [(FINE, 10, 11, "full", 2)]
+    fill(journal, ALERT, 2)
+    assert gaps(journal) == [(FINE, 12, 13, "full", 2)]
+    fill(journal, CRUMB, 2)
+    assert gaps(journal) == [(CRUMB, 2, 3, "full", 2)]
+    fill(journal, ALERT, 10)
+    assert gaps(journal) == [(CRUMB, 4, 19, "full", 10)] and numbers(journal, CRUMB) == []
+    fill(journal, ALERT, 2)
+    assert gaps(journal) == [(ALERT, 0, 1, "full", 2)]
+    assert journal.size() <= SEVEN
+
+
+def test_the_less_precious_never_push_out_the_more_precious():
+    journal, session = started(quota=SEVEN, segment=300)
+    fill(journal, ALERT, 6)
+    fill(journal, CRUMB, 8)
+    assert gaps(journal) == []
+    assert fill(journal, FINE, 3) == [14, 15, 16]
+    assert gaps(journal) == [(FINE, 14, 16, "full", 3)]
+    assert numbers(journal, ALERT) == [0, 1, 2, 3, 4, 5]
+    assert numbers(journal, CRUMB) == [6, 7, 8, 9, 10, 11, 12, 13]
+    journal.acknowledge(session.sid, 2, [])
+    fill(journal, FINE, 1)
+    assert numbers(journal, FINE) == [17] and journal.counters["frames_lost"] == 3
+
+
+def test_a_gap_says_exactly_what_went():
+    journal, session = started(quota=SEVEN, segment=300)
+    fill(journal, FINE, 1)
+    fill(journal, CRUMB, 1)
+    fill(journal, FINE, 3)  # the files have 0 and 2, 3 and 4
+    journal.acknowledge(session.sid, 1, [])
+    fill(journal, CRUMB, 11)
+    assert gaps(journal) == [(FINE, 2, 2, "full", 1)]  # 0 the room has, 1 is another lane's
+    assert journal.take_gaps() == []
+    fill(journal, CRUMB, 2)
+    assert gaps(journal) == [(FINE, 3, 4, "full", 2)]
+
+
+def test_gaps_in_a_row_are_one_and_what_lies_between_two_is_not_claimed():
+    disk = SimDisk()
+    journal, _ = started(disk, segment=300)
+    fill(journal, FINE, 8)
+    for name in ("t00000001", "t00000003", "t00000004"):
+        disk.files[name][100] ^= 1  # the first of its two frames, so both
+    assert numbers(journal, FINE) == [2, 3]
+    assert gaps(journal) == [(FINE, 0, 1, "broken", 2), (FINE, 4, 7, "broken", 4)]
+
+
+def test_a_crowd_of_gaps_is_bounded_and_counted():
+    journal, _ = started(quota=1 << 16, segment=300)
+    for i in range(MAX_GAPS + 3):
+        session = PlainSession(str(i))
+        journal.begin(session)
+        fill(journal, FINE, 1)
+    journal.begin(PlainSession("last"))
+    journal._quota = 200
+    fill(journal, ALERT, 1)
+    assert len(journal.take_gaps()) == MAX_GAPS
+    assert journal.counters["gaps_forgotten"] == 3
+    assert journal.counters["frames_lost"] == MAX_GAPS + 3
