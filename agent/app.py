@@ -173,7 +173,8 @@ class App:
         # brings would be in no frame.
         if self._is_over:
             return
-        if self._keep(self.recorder.add, lane, record, self.now()):
+        # An alert goes out also when the storage refused it: then it waits in RAM.
+        if self._keep(self.recorder.add, lane, record, self.now()) or lane == records.ALERT:
             self.uplink.wake()
 
     def _event(self, name, *fields):

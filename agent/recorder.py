@@ -7,6 +7,7 @@ when it has changed or is old, so that no lane hangs on another lane's frame to 
 
 from agent.comms.batch import Batch
 from agent.comms.journal import JournalError
+from agent.comms.seal import MAX_FRAME, OVERHEAD
 from agent.records import ALERT, CRUMB, FINE, GAP
 
 _ANCHOR_MS = 600000  # an unchanged anchor is repeated in a lane after that long
@@ -51,9 +52,17 @@ class Recorder:
         batch = self._batches[lane]
         # The clock may have become known, or better, while the records gathered.
         self._add_anchor(lane, batch, now)
+        self._batches[lane] = Batch()
+        self._write(lane, batch, now)
+
+    def _write(self, lane, batch, now):
+        """A frame of the batch; two where it is too large for one: wild values pack badly."""
         plaintext = batch.encode()
-        batch.clear()
-        self._journal.append(lane, plaintext, now)
+        if len(plaintext) <= MAX_FRAME - OVERHEAD or batch.records == 1:
+            self._journal.append(lane, plaintext, now)
+            return
+        for half in batch.halves():
+            self._write(lane, half, now)
 
     def _add_gaps(self, now):
         for lane, sid, first, last, reason, _ in self._journal.take_gaps():

@@ -36,6 +36,7 @@ class Uplink:
         self._session = session
         self._inbox.set_session(session)
         self._link.set_session(session, self._now())
+        self.wake()
 
     def wake(self):
         """There may be something to do."""

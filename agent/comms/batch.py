@@ -22,7 +22,6 @@ from agent.records import (
 MAX_POSITIONS = 60  # a minute at 1 Hz: beyond that a lost frame hurts more than its header costs
 MAX_VALUES = 240  # readings in a batch: about 1 KB, what a small chip seals and sends at once
 MAX_EVENTS = 16
-MAX_EVENT_BYTES = 512  # of one event's fields, so that a batch stays below a frame's cap
 MAX_ROWS = 600  # what a reader accepts in a section, before it makes room for it
 _COLUMNS = 8
 # (index in a POSITION record, flag that says the value is there)
@@ -107,6 +106,18 @@ class Batch:
         self.records += 1
         if self.started is None:
             self.started = now
+
+    def halves(self):
+        """Two batches with half of the records each, for one that is too large for a frame."""
+        every = self._anchors + self._track
+        for signal in sorted(self._series):
+            every = every + self._series[signal]
+        every = every + self._events
+        middle = len(every) // 2
+        parts = (Batch(), Batch())
+        for i, record in enumerate(every):
+            parts[i >= middle].add(record, self.started)
+        return parts
 
     def encode(self):
         """The plaintext. Equal records give equal bytes on every interpreter."""

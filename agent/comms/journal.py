@@ -12,7 +12,7 @@ A machine over a `storage` (`agent/port/storage.py`, or a simulated one); time i
 
 from agent import port
 from agent.comms import segment as seg
-from agent.comms.acks import Acks
+from agent.comms.gaps import Gaps
 from agent.comms.seal import MAX_FRAME, OVERHEAD
 from agent.records import ALERT, CRUMB, FINE, GAP_FULL, GAP_WRITE
 
@@ -23,7 +23,6 @@ _TRIES = 3  # of one flush, making room in between
 # storage, and giving up more would lose frames for nothing.
 _MAX_IN_VAIN = 65536
 MAX_TAIL = 8192  # unflushed bytes of a lane in RAM; reached, they are flushed before their time
-MAX_GAPS = 32  # gaps that wait to be reported; beyond that neighbours of a lane are merged
 
 
 class JournalError(Exception):
@@ -44,10 +43,8 @@ class Journal:
         self._session = None
         self._sequence = 0
         self._due = {}  # lane -> uptime by which its tail must be on the medium
-        self._gaps = []  # [lane, sid, first, last, reason, count]
         self._in_vain = 0  # bytes given up since a write succeeded
         self.segments = []  # by sequence
-        self.acks = {}  # sid -> Acks
         self.counters = {
             "frames_recovered": 0,
             "frames_journalled": 0,
@@ -60,6 +57,7 @@ class Journal:
             "gaps_forgotten": 0,
             "flushes": 0,
         }
+        self._gaps = Gaps(self.counters)
 
     # Start and end
 
@@ -225,13 +223,10 @@ class Journal:
             # open need not be read back from a storage that fails.
             fresh.tail.extend(seg.entry(seg.OPEN_LANE, self._session.open_bytes))
         fresh.tail.extend(segment.tail)
-        fresh.numbers = segment.numbers[segment.durable :]
         fresh.closed = segment.closed
-        segment.numbers = segment.numbers[: segment.durable]
+        segment.split(segment.durable, fresh)
         segment.tail = bytearray()
         segment.closed = True
-        for s in (segment, fresh):
-            s.left = len([n for n in s.numbers if not self.is_acked(s.sid, n)])
         self.segments.append(fresh)
         if not segment.numbers:
             self._remove(segment)
@@ -239,18 +234,20 @@ class Journal:
 
     def _cap_tail(self, segment):
         """Bounds what waits in RAM while the storage refuses: the oldest frames go, as a gap."""
-        lost = []
+        count = 0
         offset = seg.OPENING
-        while len(segment.tail) - offset > MAX_TAIL and segment.numbers:
+        while len(segment.tail) - offset > MAX_TAIL and count < len(segment.numbers):
             offset = segment.skip(self.storage, offset)
-            number = segment.numbers.pop(0)
-            if not self.is_acked(segment.sid, number):
-                lost.append(number)
-        if offset > seg.OPENING:
-            segment.tail = segment.tail[: seg.OPENING] + segment.tail[offset:]
-            segment.left = len([n for n in segment.numbers if not self.is_acked(segment.sid, n)])
-        if lost:
-            self._lose(segment.lane, segment.sid, lost, GAP_WRITE)
+            count += 1
+        if not count:
+            return
+        gone = segment.unacked()
+        kept = seg.Segment(segment.lane, segment.sequence, segment.sid)
+        segment.split(count, kept)
+        kept.tail = segment.tail[: seg.OPENING] + segment.tail[offset:]
+        kept.closed = segment.closed
+        self.segments[self.segments.index(segment)] = kept
+        self._lose(segment.lane, segment.sid, gone[: len(gone) - kept.left], GAP_WRITE)
 
     def _close(self, segment):
         """No more appends to it: flushed, and its handle given back."""
@@ -285,37 +282,19 @@ class Journal:
             for segment in self.segments:
                 if segment.lane != candidate or not (segment.size or not is_written):
                     continue
-                lost = [n for n in segment.numbers if not self.is_acked(segment.sid, n)]
                 self._remove(segment)
-                if lost:
-                    self._lose(candidate, segment.sid, lost, GAP_FULL)
+                self._lose(candidate, segment.sid, segment.unacked(), GAP_FULL)
                 return segment.bytes()
         return 0
 
     def _lose(self, lane, sid, numbers, reason):
-        """Keeps for the report that these frames are gone; they are in no segment any more."""
-        self.counters["frames_lost"] += len(numbers)
-        is_crowded = len(self._gaps) >= MAX_GAPS
-        for gap in self._gaps:
-            if gap[0] != lane or gap[1] != sid or gap[4] != reason:
-                continue
-            first = min(gap[2], numbers[0])
-            last = max(gap[3], numbers[-1])
-            if is_crowded or not self._holds_between(lane, sid, first, last):
-                gap[2] = first
-                gap[3] = last
-                gap[5] += len(numbers)
-                return
-        if is_crowded:
-            self._gaps.pop(0)
-            self.counters["gaps_forgotten"] += 1
-        self._gaps.append([lane, sid, numbers[0], numbers[-1], reason, len(numbers)])
+        if numbers:
+            self._gaps.add(lane, sid, numbers, reason, self._holds_between)
 
     def _holds_between(self, lane, sid, first, last):
         """True when frames of the lane from `first` to `last` are still to be delivered."""
-        held = [s.numbers for s in self.segments if s.lane == lane and s.sid == sid and s.left]
-        between = [n for numbers in held for n in numbers if first <= n <= last]
-        return not all([self.is_acked(sid, n) for n in between])
+        mine = [s for s in self.segments if s.lane == lane and s.sid == sid and s.left]
+        return any([first <= n <= last for s in mine for n in s.unacked()])
 
     def drop(self, segment, index, reason):
         """Gives up the segment's frames from `index` on: the medium no longer gives them back.
@@ -323,35 +302,30 @@ class Journal:
         if segment.tail and index < segment.durable:
             self._shut(segment)
             self._move_tail(segment)
-        lost = [n for n in segment.numbers[index:] if not self.is_acked(segment.sid, n)]
-        segment.numbers = segment.numbers[:index]
+        lost = seg.Segment(segment.lane, segment.sequence, segment.sid)
+        segment.split(index, lost)
         segment.durable = min(segment.durable, index)
-        segment.left = len([n for n in segment.numbers if not self.is_acked(segment.sid, n)])
         segment.closed = True
         self._shut(segment)
-        if lost:
-            self._lose(segment.lane, segment.sid, lost, reason)
+        self._lose(segment.lane, segment.sid, lost.unacked(), reason)
         self._sweep()
 
     def take_gaps(self):
         """[lane, sid, first, last, reason, count] of what was lost since the last call: all frames
         of that lane and session from `first` to `last` that the room does not hold. Numbers are
         shared by the lanes, so `count` may be less than the span."""
-        gaps = self._gaps
-        self._gaps = []
-        return gaps
+        return self._gaps.take()
 
     # Delivery
-
-    def is_acked(self, sid, number):
-        acks = self.acks.get(sid)
-        return acks is not None and acks.covers(number)
 
     def holds(self, sid, number):
         """True while the frame is here and not acknowledged."""
         for s in self.segments:
-            if s.left and s.sid == sid and number in s.numbers:
-                return not self.is_acked(sid, number)
+            # The lanes share the numbers: that one lies in a segment's span says nothing yet.
+            if s.sid == sid and s.left and s.numbers[0] <= number <= s.numbers[-1]:
+                is_here = number in s.unacked()
+                if is_here:
+                    return True
         return False
 
     def frames_left(self):
@@ -361,32 +335,21 @@ class Journal:
     def acknowledge(self, sid, upto, ranges):
         """The room holds all frames of `sid` below `upto`, and the inclusive `ranges`. Frees what
         is covered; returns how many frames that was. Sessions not in the journal are ignored."""
-        mine = [s for s in self.segments if s.sid == sid]
-        if not mine:
-            return 0
-        acks = self.acks.get(sid)
-        if acks is None:
-            acks = self.acks[sid] = Acks()
-        acks.add(upto, ranges)
         freed = 0
-        for segment in mine:
-            left = len([n for n in segment.numbers if not acks.covers(n)])
-            freed += segment.left - left
-            segment.left = left
-        self.counters["frames_acknowledged"] += freed
-        self._sweep()
+        for segment in self.segments:
+            if segment.left and segment.sid == sid:
+                freed += segment.acknowledge(upto, ranges)
+        if freed:
+            self.counters["frames_acknowledged"] += freed
+            self._sweep()
         return freed
 
     def _sweep(self):
-        """Removes files that hold nothing undelivered, and what is known of sessions now gone."""
+        """Removes files that hold nothing undelivered."""
         for segment in list(self.segments):
             if segment.closed and not segment.left:
                 self._remove(segment)
                 self.counters["segments_freed"] += 1
-        present = [s.sid for s in self.segments]
-        for sid in list(self.acks):
-            if sid not in present:
-                self.acks.pop(sid)
 
     def _remove(self, segment):
         self.segments.remove(segment)

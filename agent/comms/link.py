@@ -74,6 +74,7 @@ class Link:
         self._alerts = Reader(journal, ALERT)
         self._live = []
         self._backlog = []
+        self._heads = []
         self.proved = False  # the room has answered in this session
         self.counters = {"connects": 0, "sent": 0, "sent_again": 0, "pubacks": 0, "timeouts": 0}
         self.causes = {}  # cause -> how often it ended a connection or an attempt
@@ -229,6 +230,7 @@ class Link:
         """Readers begin anew; what is acknowledged or on its way is skipped by them."""
         self._alerts = Reader(self._journal, ALERT)
         self._backlog = [Reader(self._journal, lane) for lane in (CRUMB, FINE)]
+        self._heads = [None, None]  # the next frame of each, already read
 
     def _next(self, now):
         """(lane on the wire, segment, number, frame) of what goes next, or None."""
@@ -245,12 +247,29 @@ class Link:
                 return frame
         if self._rate and self._bucket <= 0:
             return None
-        for reader in self._backlog:
-            frame = self._from(reader, "b")
-            if frame:
-                self._bucket -= 1000 * len(frame[3])
-                return frame
-        return None
+        frame = self._oldest()
+        if frame:
+            self._bucket -= 1000 * len(frame[3])
+        return frame
+
+    def _oldest(self):
+        """The oldest frame of the backlog, whichever lane it lies in. One lane after the other
+        would leave holes without end, which the room's statements would have to list."""
+        best = None
+        for place, reader in enumerate(self._backlog):
+            if self._heads[place] is None:
+                self._heads[place] = self._from(reader, "b")
+            head = self._heads[place]
+            if head and (head[1].sid, head[2]) in self._unproved:
+                head = self._heads[place] = self._from(reader, "b")  # sent live in the meantime
+            if head and (best is None or _is_older(head, self._heads[best])):
+                best = place
+        if best is None:
+            return None
+        found = self._heads[best]
+        self._heads[best] = None
+        # It may have been acknowledged, or given up, while it waited here.
+        return found if self._journal.holds(found[1].sid, found[2]) else self._oldest()
 
     def _from(self, reader, lane):
         while True:
@@ -299,3 +318,10 @@ class Link:
         self._token += 1
         self._flying[self._token] = key
         return ("publish", lane, payload, False, self._token)
+
+
+def _is_older(a, b):
+    """Of two (lane, segment, number, frame): numbers order a session's, segments the sessions."""
+    if a[1].sid == b[1].sid:
+        return a[2] < b[2]
+    return a[1].sequence < b[1].sequence

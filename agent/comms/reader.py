@@ -51,11 +51,11 @@ class Reader:
             for _ in range(self._index):
                 offset = segment.skip(storage, offset)
             self._offset = offset
-        number = segment.numbers[self._index]
-        if self._journal.is_acked(segment.sid, number):
+        if segment.is_acked(self._index):
             self._offset = segment.skip(storage, self._offset)
             self._index += 1
             return None
+        number = segment.numbers[self._index]
         found = segment.read(storage, self._offset)
         if found is None or segment.number_at(storage, self._offset) != number:
             self._journal.drop(segment, self._index, GAP_BROKEN)

@@ -36,10 +36,13 @@ def name_of(lane, sequence):
 
 
 class Segment:
-    """`numbers` are the frames in it, `left` how many of them the room has not acknowledged."""
+    """`numbers` are the frames in it, `left` how many of them the room has not acknowledged.
+
+    What is acknowledged is kept here, a bit a frame, and nowhere else: so the knowledge is as
+    large as what the journal holds, however many holes the room's statements have."""
 
     __slots__ = ("lane", "sequence", "name", "sid", "size", "numbers", "left", "closed", "tail",
-                 "durable")  # fmt: skip
+                 "durable", "_acked")  # fmt: skip
 
     def __init__(self, lane, sequence, sid):
         self.lane = lane
@@ -52,6 +55,7 @@ class Segment:
         self.closed = False  # nothing more is appended
         self.tail = bytearray()  # entries that are not in the file yet
         self.durable = 0  # how many of `numbers` are in the file
+        self._acked = 0  # bit i: the room holds numbers[i]
 
     def bytes(self):
         """What it takes of the quota, written or not."""
@@ -62,6 +66,35 @@ class Segment:
         self.tail.extend(data)
         self.numbers.append(number)
         self.left += 1
+
+    def acknowledge(self, upto, ranges):
+        """The room holds all below `upto`, and the inclusive `ranges`: how many that frees."""
+        freed = 0
+        for i, number in enumerate(self.numbers):
+            if self._acked >> i & 1:
+                continue
+            if number < upto or any([first <= number <= last for first, last in ranges]):
+                self._acked |= 1 << i
+                freed += 1
+        self.left -= freed
+        return freed
+
+    def is_acked(self, index):
+        return self._acked >> index & 1 == 1
+
+    def unacked(self, start=0):
+        """Numbers of the frames from index `start` on that the room has not acknowledged."""
+        every = range(start, len(self.numbers))
+        return [self.numbers[i] for i in every if not self._acked >> i & 1]
+
+    def split(self, index, fresh):
+        """The frames from `index` on become `fresh`'s."""
+        fresh.numbers = self.numbers[index:]
+        fresh._acked = self._acked >> index
+        self.numbers = self.numbers[:index]
+        self._acked &= (1 << index) - 1
+        for segment in (self, fresh):
+            segment.left = len(segment.unacked())
 
     def _bytes(self, storage, offset, length):
         if offset >= self.size:

@@ -10,7 +10,8 @@ _AT_ONCE = ("panic",)
 
 class Inputs:
     """`feed(levels, now)` takes {name: True | False | None} and gives [(name, level), ...] of what
-    changed; None says that the level is not known. The first level seen is reported only if on."""
+    changed; None says that the level is not known. The first level seen is reported only if it is
+    on or unknown."""
 
     def __init__(self):
         self._levels = {}  # name -> what counts
@@ -35,6 +36,6 @@ class Inputs:
             self._since.pop(name, None)
             is_first = name not in self._levels
             self._levels[name] = level
-            if level or not is_first:
+            if level or level is None or not is_first:
                 changes.append((name, level))
         return changes

@@ -154,9 +154,7 @@ def test_a_journal_that_cannot_be_made(program, tmp_path):
 
 
 def test_serial_ports_that_are_not_there(agent, tmp_path):
-    one = agent(
-        config(tmp_path, gps={"port": "/dev/absent-gps"}, obd={"port": "/dev/absent-obd"})
-    )
+    one = agent(config(tmp_path, gps={"port": "/dev/absent-gps"}, obd={"port": "/dev/absent-obd"}))
     both = ("gps.UartError", "obd.UartError")
     one.wait(lambda s: all(s["faults"].get(name, 0) >= 2 for name in both), "tried twice")
     summary = one.summary()

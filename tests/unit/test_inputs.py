@@ -49,6 +49,12 @@ def test_panic_counts_at_once_and_its_release_when_it_has_held():
     assert feed(inputs, "panic", [False, True, False], start=200) == [(210, True)]
 
 
+def test_an_input_that_cannot_be_read_from_the_start_is_told_once():
+    inputs = Inputs()
+    assert feed(inputs, "siren", [None] * 8) == [(50, None)]
+    assert feed(inputs, "siren", [None] * 8, start=100) == []
+
+
 def test_a_level_that_can_no_longer_be_read_is_an_event():
     inputs = Inputs()
     feed(inputs, "siren", [True] * 8)

@@ -1,11 +1,11 @@
-"""agent/comms: acks, segment, journal, reader on a storage that works.
+"""agent/comms: segment, journal, gaps, reader on a storage that works.
 
 What a failing storage or a power cut does is in test_journal_faults.py.
 """
 
 from agent.comms import segment as seg
-from agent.comms.acks import MAX_RANGES, Acks
-from agent.comms.journal import MAX_GAPS, MAX_TAIL, Journal, JournalError
+from agent.comms.gaps import MAX_GAPS
+from agent.comms.journal import MAX_TAIL, Journal, JournalError
 from agent.comms.reader import Reader
 from agent.comms.seal import MAX_FRAME, OVERHEAD
 from agent.records import ALERT, CRUMB, FINE
@@ -39,32 +39,38 @@ def gaps(journal):
 # What the room holds
 
 
+def segment_of(count):
+    segment = seg.Segment(FINE, 1, b"sid0")
+    for number in range(0, 2 * count, 2):
+        segment.add(number, b"entry")
+    return segment
+
+
 def test_an_acknowledgement_covers_all_below_and_the_ranges():
-    acks = Acks()
-    acks.add(3, [[5, 6], [9, 9]])
-    assert [n for n in range(12) if acks.covers(n)] == [0, 1, 2, 5, 6, 9]
+    segment = segment_of(6)  # 0 2 4 6 8 10
+    assert segment.acknowledge(3, [[6, 7], [9, 9]]) == 3
+    assert segment.unacked() == [4, 8, 10] and segment.left == 3
+    assert [segment.is_acked(i) for i in range(6)] == [True, True, False, True, False, False]
 
 
-def test_acknowledgements_grow_in_any_order():
-    acks = Acks()
-    acks.add(0, [[5, 6]])
-    acks.add(0, [[1, 2]])
-    acks.add(0, [[4, 4], [1, 1]])
-    assert (acks.upto, acks.ranges) == (0, [[1, 2], [4, 6]])
-    acks.add(1)
-    assert (acks.upto, acks.ranges) == (3, [[4, 6]])
-    acks.add(3, [[3, 3]])
-    assert (acks.upto, acks.ranges) == (7, [])
-    acks.add(2, [[0, 1]])
-    assert (acks.upto, acks.ranges) == (7, [])
+def test_acknowledgements_add_up_in_any_order_and_count_once():
+    segment = segment_of(6)
+    assert segment.acknowledge(0, [[8, 8]]) == 1
+    assert segment.acknowledge(0, [[2, 3]]) == 1
+    assert segment.acknowledge(0, [[8, 8], [2, 2]]) == 0
+    assert segment.unacked() == [0, 4, 6, 10]
+    assert segment.acknowledge(100, []) == 4 and segment.left == 0
+    segment.add(12, b"later")  # what was said before it existed does not speak of it
+    assert segment.unacked() == [12] and segment.left == 1
 
 
-def test_of_too_many_ranges_the_highest_are_forgotten():
-    acks = Acks()
-    acks.add(0, [[2 * i + 1, 2 * i + 1] for i in range(MAX_RANGES + 5)])
-    assert len(acks.ranges) == MAX_RANGES
-    assert acks.covers(1) and acks.covers(2 * MAX_RANGES - 1)
-    assert not acks.covers(2 * MAX_RANGES + 1)
+def test_what_is_acknowledged_stays_with_its_frames_when_a_segment_is_split():
+    segment = segment_of(6)
+    segment.acknowledge(1, [[6, 8]])
+    fresh = seg.Segment(FINE, 2, b"sid0")
+    segment.split(2, fresh)
+    assert segment.numbers == [0, 2] and segment.unacked() == [2] and segment.left == 1
+    assert fresh.numbers == [4, 6, 8, 10] and fresh.unacked() == [4, 10] and fresh.left == 2
 
 
 # Entries
@@ -186,7 +192,7 @@ def test_a_file_goes_when_all_its_frames_are_acknowledged_and_not_before():
     journal.acknowledge(session.sid, 2, [])
     assert len(disk.files) == 2 and numbers(journal, FINE) == [2, 5]
     journal.acknowledge(session.sid, 6, [])
-    assert not disk.files and not journal.segments and not journal.acks
+    assert not disk.files and not journal.segments
     assert journal.counters["segments_freed"] == 3
     assert journal.counters["frames_acknowledged"] == 6
 

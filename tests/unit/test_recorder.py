@@ -150,3 +150,14 @@ def test_a_batch_too_large_for_a_frame_does_not_keep_the_other_lanes_from_closin
     except JournalError as e:
         assert "is no frame" in str(e)
     assert car.records(FINE) == [[value(2)]] and car.records(CRUMB) == []
+
+
+def test_a_batch_too_large_for_a_frame_becomes_two():
+    car = Car(segment=16384)
+    wild = [(VALUE, i * i * 7919 % 97 << 40, i, i * i % 89 << 50) for i in range(239)]
+    for record in wild:
+        car.recorder.add(FINE, record, 0)
+    car.recorder.flush(0)
+    batches = car.records(FINE)
+    assert len(batches) == 2
+    assert sorted(sum(batches, [])) == sorted(wild)
