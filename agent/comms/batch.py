@@ -1,12 +1,12 @@
 """Batches: records gathered into one plaintext, small by differences; and back again.
 
-The plaintext is a MessagePack array of sections (`docs/wire.md`). Columns of a track or series
-hold the first value, the first difference, then second differences, zig-zagged (0, -1, 1, -2 ...
-become 0, 1, 2, 3 ...) so that steady motion gives numbers of one byte; zeros at a column's end are
-left out, so that a column that does not change, or time at a steady rate, costs next to nothing.
+The plaintext is a MessagePack array of sections (`docs/wire.md`). The columns of a track or a
+series are packed together by `rice.py`: a second of driving takes some three bytes, and a column
+that does not change, or time at a steady rate, next to nothing.
 """
 
 from agent import port
+from agent.comms import rice
 from agent.records import (
     ANCHOR,
     EVENT,
@@ -23,49 +23,15 @@ MAX_POSITIONS = 60  # a minute at 1 Hz: beyond that a lost frame hurts more than
 MAX_VALUES = 240  # readings in a batch: about 1 KB, what a small chip seals and sends at once
 MAX_EVENTS = 16
 MAX_ROWS = 600  # what a reader accepts in a section, before it makes room for it
-_COLUMNS = 8
+# What the columns wrap at: t, lat, lon, alt, speed, heading, sats, flags.
+_TRACK = (0, 0, 0, 0, 0, 36000, 0, 0)
+_SERIES = (0, 0)
 # (index in a POSITION record, flag that says the value is there)
 _OPTIONAL = ((4, HAS_ALT), (5, HAS_SPEED), (6, HAS_HEADING), (7, HAS_SATS))
 
 
 class BatchError(ValueError):
     """A plaintext that is no batch of this version."""
-
-
-def pack_column(values):
-    """List of zig-zagged differences of a list of integers."""
-    out = []
-    last = step = 0
-    for i, value in enumerate(values):
-        d = value - last
-        last = value
-        z = d - step if i > 1 else d
-        if i:
-            step = d
-        out.append(2 * z if z >= 0 else -2 * z - 1)
-    while out and not out[-1]:
-        out.pop()
-    return out
-
-
-def unpack_column(packed, n):
-    """The `n` integers of a column. Raises BatchError."""
-    if not isinstance(packed, list) or len(packed) > n:
-        raise BatchError("a column does not fit %d rows" % n)
-    out = []
-    last = step = 0
-    for i in range(n):
-        z = packed[i] if i < len(packed) else 0
-        if not isinstance(z, int) or z < 0:
-            raise BatchError("a column holds %r" % (z,))
-        d = -((z + 1) >> 1) if z & 1 else z >> 1
-        if i > 1:
-            d += step
-        if i:
-            step = d
-        last += d
-        out.append(last)
-    return out
 
 
 class Batch:
@@ -126,9 +92,8 @@ class Batch:
             sections.append(_track_section(self._track))
         for signal in sorted(self._series):
             rows = self._series[signal]
-            times = pack_column([row[1] for row in rows])
-            values = pack_column([row[3] for row in rows])
-            sections.append([VALUE, signal, len(rows), times, values])
+            columns = [[row[1] for row in rows], [row[3] for row in rows]]
+            sections.append([VALUE, signal, len(rows), rice.pack(columns, _SERIES)])
         for event in self._events:
             sections.append(list(event))
         return port.packb(sections)
@@ -138,7 +103,7 @@ def _track_section(rows):
     """Absent values repeat the last one (a difference of nothing) and have their flag off."""
     columns = []
     for index in (1, 2, 3):
-        columns.append(pack_column([row[index] for row in rows]))
+        columns.append([row[index] for row in rows])
     for index, _ in _OPTIONAL:
         filled = []
         last = 0
@@ -146,9 +111,9 @@ def _track_section(rows):
             if row[index] is not None:
                 last = row[index]
             filled.append(last)
-        columns.append(pack_column(filled))
-    columns.append(pack_column([row[8] for row in rows]))
-    return [POSITION, len(rows)] + columns  # noqa: RUF005 MicroPython has no [*a] here
+        columns.append(filled)
+    columns.append([row[8] for row in rows])
+    return [POSITION, len(rows), rice.pack(columns, _TRACK)]
 
 
 def decode(plaintext):
@@ -170,18 +135,21 @@ def decode(plaintext):
     return records
 
 
-def _rows(section, index):
-    n = section[index]
-    if not isinstance(n, int) or not 0 < n <= MAX_ROWS:
+def _columns(section, index, moduli):
+    """Columns of a section that has their number of rows at `index` and their bytes behind it."""
+    if len(section) != index + 2:
+        raise BatchError("section %d of %d fields" % (section[0], len(section)))
+    n, data = section[index:]
+    if not isinstance(n, int) or not 0 < n <= MAX_ROWS or not isinstance(data, bytes):
         raise BatchError("a section of %r rows" % (n,))
-    return n
+    try:
+        return n, rice.unpack(data, n, moduli)
+    except rice.RiceError as e:
+        raise BatchError(str(e))
 
 
 def _read_track(section, records):
-    if len(section) != 2 + _COLUMNS:
-        raise BatchError("a track of %d fields" % len(section))
-    n = _rows(section, 1)
-    columns = [unpack_column(packed, n) for packed in section[2:]]
+    n, columns = _columns(section, 1, _TRACK)
     for i in range(n):
         row = [column[i] for column in columns]
         flags = row[7]
@@ -192,11 +160,9 @@ def _read_track(section, records):
 
 
 def _read_series(section, records):
-    if len(section) != 5 or not isinstance(section[1], int):
+    if len(section) < 2 or not isinstance(section[1], int):
         raise BatchError("a series of %d fields" % len(section))
-    n = _rows(section, 2)
-    times = unpack_column(section[3], n)
-    values = unpack_column(section[4], n)
+    n, (times, values) = _columns(section, 2, _SERIES)
     for i in range(n):
         records.append((VALUE, times[i], section[1], values[i]))
 

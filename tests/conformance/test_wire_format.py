@@ -82,33 +82,74 @@ class Receiver:
         return box.decrypt(nonce, frame[9:], aad)
 
 
-def column(packed, n):
-    values, last, step = [], 0, 0
-    for i, z in enumerate(packed + [0] * (n - len(packed))):
-        d = -(z + 1) // 2 if z % 2 else z // 2
-        if i > 1:
-            d += step
-        if i:
-            step = d
-        last += d
-        values.append(last)
-    return values
+def unzigzag(z):
+    return -(z + 1) // 2 if z % 2 else z // 2
+
+
+class Bits:
+    def __init__(self, data):
+        self.text = "".join(f"{byte:08b}" for byte in data)
+        self.at = 0
+
+    def take(self, n):
+        self.at += n
+        assert self.at <= len(self.text)
+        return int(self.text[self.at - n : self.at] or "0", 2)
+
+    def residual(self, k):
+        q = 0
+        while q < 24 and self.take(1):
+            q += 1
+        return unzigzag(self.take(self.take(6)) if q == 24 else q << k | self.take(k))
+
+
+def columns(data, n, moduli):
+    heads, at = [], 0
+
+    def varint():
+        nonlocal at
+        z = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            z |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return unzigzag(z)
+
+    for _ in moduli:
+        head = data[at]
+        at += 1
+        values = [varint()]
+        if head >> 5 & 3 == 2 and n > 1:
+            values.append(values[0] + varint())
+        heads.append((head, values))
+    bits = Bits(data[at:])
+    for (head, values), modulus in zip(heads, moduli, strict=True):
+        order, k, unit = head >> 5 & 3, head & 31, 10 if head & 128 else 1
+        while len(values) < n:
+            base = values[0] if order == 0 else values[-1]
+            if order == 2:
+                base += values[-1] - values[-2]
+            value = base + (0 if k == 31 else unit * bits.residual(k))
+            values.append(value % modulus if modulus else value)
+    return [values for _, values in heads]
 
 
 def records(plaintext):
     found = []
     for section in msgpack.unpackb(plaintext):
         if section[0] == 2:
-            n = section[1]
-            for row in zip(*[column(c, n) for c in section[2:]], strict=True):
+            _, n, data = section
+            for row in zip(*columns(data, n, (0, 0, 0, 0, 0, 36000, 0, 0)), strict=True):
                 row = list(row)
                 for index, flag in ((3, 0x04), (4, 0x08), (5, 0x10), (6, 0x40)):
                     if not row[7] & flag:
                         row[index] = None
                 found.append([2, *row])
         elif section[0] == 3:
-            _, signal, n, times, values = section
-            for t, value in zip(column(times, n), column(values, n), strict=True):
+            _, signal, n, data = section
+            for t, value in zip(*columns(data, n, (0, 0)), strict=True):
                 found.append([3, t, signal, value])
         else:
             found.append([f.hex() if isinstance(f, bytes) else f for f in section])
@@ -165,7 +206,8 @@ def test_what_was_changed_does_not_open(vectors, receiver):
 
 
 def test_the_example_in_the_document():
-    assert column([1000, 2000, 3], 5) == [500, 1500, 2498, 3496, 4494]
+    data = bytes.fromhex("40 e807 d00f e0")
+    assert columns(data, 5, (0,)) == [[500, 1500, 2498, 3496, 4494]]
 
 
 def test_the_file_is_what_the_agent_writes_now(vectors):
