@@ -11,9 +11,9 @@ point to; order 0 is the distance to the first value. Noise is smallest in order
 order 2: which it is differs by column and minute, so the encoder tries and takes the shortest. With
 tens set the residuals are in units of ten: receivers give altitudes in decimetres, not in cm. A
 residual is zig-zagged (0, -1, 1, -2 ... are 0, 1, 2, 3 ...) and Rice-coded (Rice and Plaunt, 1971):
-its upper part in unary, ones closed by a zero, then its lower k bits. An upper part of 24 or more is
-24 ones, 6 bits with a length, and so many bits of the whole residual. k = 31: every residual is 0
-and takes no bits at all. A column with a modulus (an angle) wraps around.
+its upper part in unary, ones closed by a zero, then its lower k bits. An upper part of 24 or more
+is 24 ones, 6 bits with a length, and so many bits of the whole residual. k = 31: every residual is
+0 and takes no bits at all. A column with a modulus (an angle) wraps around.
 """
 
 _TENS = 0x80
