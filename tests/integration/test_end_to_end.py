@@ -130,8 +130,13 @@ def _silent(folder, interpreter):
             waiting = system.journalled() - known
             assert len(waiting) >= 2
             # The broker lost its memory, too: it knows of no session and no retained message.
+            # What it takes before the room is back it gives to nobody, and it is sent again as
+            # backlog; here the order is looked at, so the room is waited for.
             broker.kill()
             broker.start()
+            system.wait(
+                lambda: system.room_log().count("connected to") == 2, 40, "the room's return"
+            )
             proxy.come_back()
             system.wait(
                 lambda: waiting <= {(sid, number) for sid, number, _ in system.received()},

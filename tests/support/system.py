@@ -73,6 +73,9 @@ class System:
         """What the agent that runs now has said to people."""
         return self._running["agent"].log_text()
 
+    def room_log(self):
+        return self._running["room"].log_text()
+
     def kill(self, name):
         """As a power cut would."""
         child = self._running.pop(name)

@@ -46,7 +46,7 @@ def compare(positions, values, truth, origin_ms, check_dates):
     """positions, values: rows of `tools.room.track`; truth: rows of the emulator's log."""
     result = Result()
     epochs = _Series([row for row in truth if row["k"] == "gps" and row["valid"]])
-    for position in positions:
+    for position in sorted(positions, key=lambda row: row["t"]):
         _compare_position(result, position, epochs, origin_ms, check_dates)
     by_signal = {}
     for row in truth:
@@ -65,12 +65,15 @@ def compare(positions, values, truth, origin_ms, check_dates):
 
 
 def _compare_position(result, position, epochs, origin_ms, check_dates):
+    # An agent that starts in the middle of an epoch has heard only the rest of it.
+    is_first = not result.positions
+    fields = [name for name in _FIELDS if not (is_first and position[name] is None)]
     result.positions += 1
-    result.compared += len(_FIELDS)
+    result.compared += len(fields)
     candidates = epochs.near(origin_ms + position["t"])
     best = None
     for row in candidates:
-        differing = [name for name in _FIELDS if _differs(name, position, row)]
+        differing = [name for name in fields if _differs(name, position, row)]
         if best is None or len(differing) < len(best[0]):
             best = (differing, row)
     if best is None:
