@@ -169,8 +169,7 @@ class App:
     # Recording
 
     def _record(self, lane, record):
-        # A cancelled task may come round once more (CPython 3.11's wait_for lets it): what it
-        # brings would be in no frame.
+        # A cancelled task ends at its next wait: what it brings until then would be in no frame.
         if self._is_over:
             return
         # An alert goes out also when the storage refused it: then it waits in RAM.

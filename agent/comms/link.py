@@ -19,13 +19,14 @@ WAITING = "waiting"  # for the next attempt
 CONNECTING = "connecting"
 ONLINE = "online"
 
-# Back-off in ms by the cause that ended a connection: (first, longest). Bad credentials or
+# Back-off in ms by the cause that ended a connection: (first, longest). A car that comes out of a
+# dead zone is on the map again within half a minute, and sooner if it was short. Bad credentials or
 # certificates do not mend themselves: asking often only fills the broker's log, or gets us banned.
 BACKOFF = {
-    "network": (1000, 60000),
-    "peer": (1000, 60000),
-    "keepalive": (500, 60000),
-    "timeout": (2000, 120000),
+    "network": (1000, 30000),
+    "peer": (1000, 30000),
+    "keepalive": (500, 30000),
+    "timeout": (2000, 20000),
     "protocol": (10000, 600000),
     "tls": (15000, 900000),
     "refused": (30000, 1800000),

@@ -179,8 +179,11 @@ def mqtt_client_class():
 
 async def wait(event, ms):
     """True when the event came within so many milliseconds."""
+    # Not asyncio.wait_for: in 3.11 it swallows a cancellation that meets the event, and a task
+    # that is to end goes on for ever.
     try:
-        await asyncio.wait_for(event.wait(), ms / 1000)
+        async with asyncio.timeout(ms / 1000):
+            await event.wait()
         return True
     except TimeoutError:
         return False

@@ -85,7 +85,8 @@ class System:
     def stop_agent(self):
         """A clean end; the agent's summary."""
         child = self._running.pop("agent")
-        assert child.stop(60) == 0, child.log_text()
+        code = child.stop(60)
+        assert code == 0, f"code {code}\n{child.log_text()}"
         for line in reversed(child.lines):
             if "summary" in line:
                 self._summary = json.loads(line)["summary"]
