@@ -6,7 +6,7 @@ that does not change, or time at a steady rate, next to nothing.
 """
 
 from agent import port
-from agent.comms import rice
+from agent.comms import course, rice
 from agent.records import (
     ANCHOR,
     EVENT,
@@ -113,7 +113,17 @@ def _track_section(rows):
             filled.append(last)
         columns.append(filled)
     columns.append([row[8] for row in rows])
+    _shift(columns, -1)
     return [POSITION, len(rows), rice.pack(columns, _TRACK)]
+
+
+def _shift(columns, sign):
+    """Takes the path that speed and heading give out of the positions (-1), or back in (1)."""
+    times, lat, lon, _, speeds, headings = columns[:6]
+    ways = course.path(times, speeds, headings, lat[0])
+    for column, way in ((lat, ways[0]), (lon, ways[1])):
+        for i, d in enumerate(way):
+            column[i] += sign * d
 
 
 def decode(plaintext):
@@ -150,6 +160,7 @@ def _columns(section, index, moduli):
 
 def _read_track(section, records):
     n, columns = _columns(section, 1, _TRACK)
+    _shift(columns, 1)
     for i in range(n):
         row = [column[i] for column in columns]
         flags = row[7]

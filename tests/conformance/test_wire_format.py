@@ -6,6 +6,7 @@ Kept free of imports from `agent` on purpose: what it takes to write a receiver 
 import hashlib
 import hmac
 import json
+import math
 from pathlib import Path
 
 import msgpack
@@ -136,12 +137,39 @@ def columns(data, n, moduli):
     return [values for _, values in heads]
 
 
+def sine(angle):
+    angle %= 36000
+    if angle >= 18000:
+        return -sine(angle - 18000)
+    if angle > 9000:
+        return sine(18000 - angle)
+    whole = [round(math.sin(math.radians(d)) * 32768) for d in range(92)]
+    d, c = divmod(angle, 100)
+    return (whole[d] * (100 - c) + whole[d + 1] * c) // 100
+
+
+def add_the_way(t, lat, lon, speed, heading):
+    narrowing = max(572, sine(9000 - abs(lat[0]) // 10000))
+    north = east = 0
+    for i in range(1, len(t)):
+        turn = (heading[i] - heading[i - 1] + 18000) % 36000 - 18000
+        middle = heading[i - 1] + turn // 2
+        way = (speed[i - 1] + speed[i]) * (t[i] - t[i - 1])
+        north += way * sine(middle + 9000)
+        east += way * sine(middle)
+        lat[i] += north // 728727552
+        lon[i] += east * 32768 // (728727552 * narrowing)
+
+
 def records(plaintext):
     found = []
     for section in msgpack.unpackb(plaintext):
         if section[0] == 2:
             _, n, data = section
-            for row in zip(*columns(data, n, (0, 0, 0, 0, 0, 36000, 0, 0)), strict=True):
+            track = columns(data, n, (0, 0, 0, 0, 0, 36000, 0, 0))
+            t, lat, lon, _, speed, heading = track[:6]
+            add_the_way(t, lat, lon, speed, heading)
+            for row in zip(*track, strict=True):
                 row = list(row)
                 for index, flag in ((3, 0x04), (4, 0x08), (5, 0x10), (6, 0x40)):
                     if not row[7] & flag:
