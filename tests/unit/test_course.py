@@ -4,7 +4,7 @@ from agent.comms.course import path, sine
 
 
 def test_sines():
-    assert [sine(a) for a in (0, 3000, 9000, 18000, 27000, 36000)] == [0, 16384, 32768, 0, -32768, 0]
+    assert [sine(a) for a in (0, 3000, 9000, 18000, 27000)] == [0, 16384, 32768, 0, -32768]
     assert sine(-9000) == sine(27000) == -32768 and sine(45) == 257 and sine(9000 + 45) == 32765
     for angle in range(0, 36000, 37):
         assert sine(angle) == -sine(angle + 18000) == sine(18000 - angle)
