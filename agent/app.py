@@ -2,7 +2,7 @@
 
     UART -> gps.Receiver --fix--+
     UART <-> obd.Obd ---value---+-> reporting -> recorder -> journal -> link -> MQTT -> room
-    inputs --------------change-+                   ^           ^        ^        |
+    inputs --------------change-+   zones, driving  ^           ^        ^        |
                                       clock --------+           +-- inbox --------+
 
 What stands left of MQTT are machines that take time as an argument; the tasks here and in
@@ -13,13 +13,14 @@ and survived: the other parts never notice.
 import asyncio
 
 from agent import config as configuration
-from agent import port, records
+from agent import port, records, signals
 from agent.clock import Clock
 from agent.comms import session as sessions
 from agent.comms.bootcount import next_boot
 from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
+from agent.driving import Driving
 from agent.gps.receiver import Receiver
 from agent.log import Log
 from agent.obd.poller import Obd
@@ -27,12 +28,14 @@ from agent.recorder import Recorder
 from agent.reporting import Reporting, position_record, profiles
 from agent.uplink import Uplink
 from agent.vehicle.inputs import Inputs
+from agent.zones import Zones
 
 VERSION = "0.1.0"
 _TICK_MS = 50  # inputs are looked at, batches and flushes checked so often
 _REOPEN_MS = 3000  # a serial port that is not there is tried again so often
 _RESTART_MS = 1000  # a task that failed is started again after that long
 _GPS_LOST_MS = 10000
+_SPEED = signals.by_name("speed")
 
 
 def _random(n):
@@ -51,6 +54,9 @@ class App:
         self._profiles = profiles(config["reporting"]["profiles"])
         self._profile = config["reporting"]["profile"]
         self.reporting = Reporting(self._profiles[self._profile])
+        self.zones = Zones(config["reporting"]["zones"], list(self._profiles))
+        self.driving = Driving()
+        self.driving.set_limit(self.reporting.profile.limit)
         self.receiver = Receiver() if config["gps"] else None
         self.obd = Obd() if config["obd"] else None
         self.inputs = Inputs()
@@ -125,6 +131,7 @@ class App:
         for part, task in self._tasks:
             if part != "link":
                 task.cancel()
+        self._driven(self.driving.flush())
         self._event("stop", "asked to")
         self._is_over = True
         self._keep(self.recorder.flush, self.now())
@@ -180,6 +187,25 @@ class App:
         lane = records.EVENT_LANES[name]
         self._record(lane, (records.EVENT, self.now(), records.EVENT_CODES[name]) + fields)
 
+    def _driven(self, events):
+        """Events of `driving.py`, which have a time of their own."""
+        for name, t, peak, lasted, extra in events:
+            record = (records.EVENT, t, records.EVENT_CODES[name], peak, lasted, extra)
+            self._record(records.EVENT_LANES[name], record)
+            if name == "collision":
+                self.reporting.event()
+
+    def _choose_profile(self):
+        """Panic goes before the siren, the siren before the zone the car is in."""
+        if self.inputs.level("panic"):
+            self.use_profile("event")
+        elif self.inputs.level("siren"):
+            self.use_profile("pursuit")
+        else:
+            self.use_profile(self.zones.profile() or self._profile)
+        limit = self.zones.limit() or self.reporting.profile.limit
+        self._driven(self.driving.set_limit(limit))
+
     def use_profile(self, name):
         """Another reporting profile is in force from here on."""
         if self.reporting.profile.name != name:
@@ -198,6 +224,7 @@ class App:
                 self._on_input(name, level)
             if self.receiver:
                 self._watch_gps(now)
+            self._driven(self.driving.poll(now))
             if self._keep(self.recorder.poll, now):
                 self.uplink.wake()
             self._keep(self.journal.poll, now)
@@ -244,6 +271,13 @@ class App:
         self._fix_at = fix.t
         record = position_record(fix, t, fix.quality)
         self.position = record
+        # Zones first: their profile is in force for this fix already.
+        crossed = self.zones.feed(record, t)
+        for event in crossed:
+            self._event("zone_" + event[0], *event[1:])
+        if crossed:
+            self._choose_profile()
+        self._driven(self.driving.feed_position(record))
         if self.reporting.position(record):
             lane = records.CRUMB if self.reporting.is_crumb(record) else records.FINE
             self._record(lane, record)
@@ -263,6 +297,8 @@ class App:
         if kind == "value":
             _, signal, raw, t = event
             self.readings[signal] = (raw, t)
+            if signal == _SPEED:
+                self._driven(self.driving.feed_speed(raw * 250 // 9, t))  # km/h to cm/s
             record = self.reporting.value(signal, raw, t)
             if record:
                 self._record(records.FINE, record)
@@ -287,12 +323,7 @@ class App:
             return
         self.reporting.event()
         self._event(name, int(level))
-        if self.inputs.level("panic"):
-            self.use_profile("event")
-        elif self.inputs.level("siren"):
-            self.use_profile("pursuit")
-        else:
-            self.use_profile(self._profile)
+        self._choose_profile()
 
     # What people ask
 

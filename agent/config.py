@@ -6,7 +6,9 @@ The schema is data: a dict is a group of keys; a Key is a value with its kind, d
 import json
 
 from agent.comms.session import Identity
-from agent.reporting import PROFILES
+from agent.reporting import MIN_ERROR_CM, PROFILES
+from agent.zones import MAX_LIMIT, MAX_ZONES, ZoneError
+from agent.zones import check as check_zones
 
 
 class ConfigError(Exception):
@@ -17,8 +19,8 @@ _REQUIRED = object()
 
 
 class Key:
-    """kind: 'int', 'str', 'bool', 'hex', 'rows'. `low`, `high`: limits of an int, or of a length
-    (of a hex: bytes). `null`: None is allowed."""
+    """kind: 'int', 'str', 'bool', 'hex', 'rows', 'zones'. `low`, `high`: limits of an int, or of a
+    length (of a hex: bytes). `null`: None is allowed."""
 
     def __init__(self, kind, default=_REQUIRED, low=None, high=None, null=False, choices=None):
         self.kind = kind
@@ -36,6 +38,7 @@ class Optional:
         self.group = group
 
 
+_MAX_ERROR_CM = 100000  # a kilometre: beyond it a track says nothing
 _BAUDS = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 500000, 921600)
 
 SCHEMA = {
@@ -94,6 +97,7 @@ SCHEMA = {
     "reporting": {
         "profile": Key("str", "patrol", 1, 24),
         "profiles": Key("rows", (), 0, 16),
+        "zones": Key("zones", (), 0, MAX_ZONES),
     },
     "time": {
         # Before this agent was written no receiver tells the truth: 2026-01-01T00:00:00Z.
@@ -128,6 +132,10 @@ def check(raw):
     if config["reporting"]["profile"] not in names:
         text = "reporting.profile: no profile %r; there are %s"
         raise ConfigError(text % (config["reporting"]["profile"], ", ".join(names)))
+    try:
+        check_zones(config["reporting"]["zones"], names)
+    except ZoneError as e:
+        raise ConfigError("reporting.%s" % e)
     for c in config["vehicle"]:
         if c not in "abcdefghijklmnopqrstuvwxyz0123456789-":
             raise ConfigError("vehicle: %r is not in a-z, 0-9 and -" % c)
@@ -200,20 +208,34 @@ def _hex(rule, value, name):
 
 
 def _rows(rule, value, name):
-    """Profiles of one's own: rows with the columns of `reporting.PROFILES`."""
+    """Profiles of one's own: rows with the columns of `reporting.PROFILES`, the last two or the
+    last one of which may be absent."""
     if not isinstance(value, list) or len(value) > rule.high:
         raise ConfigError("%s must be a list of at most %d rows" % (name, rule.high))
     for i, row in enumerate(value):
         where = "%s[%d]" % (name, i)
-        if not isinstance(row, list) or len(row) != 7 or not isinstance(row[0], str):
+        if not isinstance(row, list) or not 7 <= len(row) <= 9:
             raise ConfigError("%s must have the columns of a profile" % where)
+        if not isinstance(row[0], str):
+            raise ConfigError("%s: the name must be a text" % where)
         numbers = row[1:6] + (row[6] if isinstance(row[6], list) else [None])
         if len(numbers) != 8 or not all([isinstance(n, int) and n >= 0 for n in numbers]):
             raise ConfigError("%s: five integers and a list of three follow the name" % where)
+        for column, low, high in zip(row[7:], (MIN_ERROR_CM, 1), (_MAX_ERROR_CM, MAX_LIMIT)):  # noqa: B905
+            if not isinstance(column, int) or (column and not low <= column <= high):
+                text = "%s: %r is neither 0 nor within %d to %d"
+                raise ConfigError(text % (where, column, low, high))
     return value
 
 
-_KINDS = {"int": _int, "str": _str, "hex": _hex, "rows": _rows}
+def _zones(rule, value, name):
+    """The rows are checked when the profiles are known that they may name."""
+    if not isinstance(value, list) or len(value) > rule.high:
+        raise ConfigError("%s must be a list of at most %d rows" % (name, rule.high))
+    return value
+
+
+_KINDS = {"int": _int, "str": _str, "hex": _hex, "rows": _rows, "zones": _zones}
 
 
 def identity(config):

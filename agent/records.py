@@ -49,6 +49,15 @@ EVENTS = (
     (12, "profile", CRUMB, "name of the reporting profile that is in force"),
     (13, "fault", CRUMB, "part, error's name, text"),
     (14, "stop", CRUMB, "why the agent stops"),
+    (15, "zone_enter", CRUMB, "name of the zone"),
+    (16, "zone_leave", CRUMB, "name of the zone"),
+    # Driving: t is when it began. Rates are averages over about a second (`agent/driving.py`).
+    (17, "overspeed", CRUMB, "peak cm/s, ms that it lasted, limit cm/s"),
+    (18, "harsh_braking", CRUMB, "peak cm/s², ms that it lasted, cm/s before"),
+    (19, "harsh_acceleration", CRUMB, "peak cm/s², ms that it lasted, cm/s before"),
+    (20, "harsh_cornering", CRUMB, "peak cm/s² sideways, ms that it lasted, cm/s before"),
+    (21, "collision", ALERT, "peak cm/s², ms that it took, cm/s before"),
+    (22, "zone_dwell", CRUMB, "name of the zone, seconds in it"),
 )
 EVENT_CODES = {name: code for code, name, _, _ in EVENTS}
 EVENT_NAMES = {code: name for code, name, _, _ in EVENTS}

@@ -1,8 +1,25 @@
 """When a position or a reading is worth a record, and when a batch is to be sent: by profile.
 
-A position is recorded when the profile's time is over, or the car went its distance, or turned by
-its angle, or something happened. A reading is recorded at most every so often, by signal. A machine
-without I/O: `now` and the fixes' times are uptime in ms.
+Positions are kept in one of two ways:
+
+- by rhythm (a profile without an error bound): when the profile's time is over, or the car went
+  its distance, or turned by its angle, or something happened;
+- by a bound on the error: whoever draws a straight line, in even time, between the positions that
+  were kept is at every fix that was not kept within so many cm of it. The method is the opening
+  window: fixes gather behind the last kept position for as long as one line to the newest fix
+  passes all of them within the bound; the first that breaks it has the fix before it kept, and the
+  window opens anew from there. At most `MAX_FIXES` gather, and one position is kept at the latest
+  when the profile's standing rhythm is over (the longest silence).
+
+What a bound costs is time: a fix is known to be needed only when a later one breaks the line. So
+the newest position is kept ahead of that (`poll`) once the report interval is over and the car is
+further than the bound from where it was last said to be: a room that hears the agent live is never
+wrong by more than the bound for longer than that. It makes one more position per report interval
+of driving. Without a connection nobody waits, and nothing but the bound decides. At a report, an
+event, a loss of the fix and a stop `flush` keeps the newest.
+
+A reading is recorded at most every so often, by signal. A machine without I/O: `now` and the fixes'
+times are uptime in ms.
 """
 
 import math
@@ -15,6 +32,7 @@ from agent.records import (
     HAS_SPEED,
     HEADING_HELD,
     POSITION,
+    QUALITY_MASK,
     VALUE,
 )
 
@@ -22,18 +40,36 @@ _STILL = 50  # cm/s: below it a car stands, and its heading is noise
 _CM_PER_MICRODEGREE = 11.1195  # of latitude, on a sphere of 6371.0 km
 _CRUMB_MS = 60000  # a breadcrumb a minute ...
 _CRUMB_CM = 50000  # ... or every 500 m is kept when fine telemetry must go
+_JITTER_MS = 50  # a rhythm of 1000 ms must not lose every other fix that comes a little early
+
+# Fixes that gather behind the last kept position: a minute at 1 Hz, 10 KB on a chip. Each new fix
+# is compared with all of them.
+MAX_FIXES = 60
+_GAP_MS = 10000  # between fixes further apart nothing is known: both ends are kept
+MIN_ERROR_CM = 50  # a smaller bound is below what a receiver's noise lets through
+# A reader that rounds what it draws to micro-degrees is wrong by half of one both ways: 8 cm.
+_ROUNDING_CM = 8
+_ONE = 4096  # 1.0 in the fixed point of a cosine
+# On top of the cosine at the line's begin: its rounding, and its change over _FAR.
+_MARGIN = 6
+_FAR = 50000  # micro-degrees of latitude (5.6 km): no line that others are measured at is longer
 
 # Signals by how fast they are worth recording, ms; what is not named is slow.
 _FAST = (signals.by_name("speed"), signals.by_name("rpm"))
 _MEDIUM = (signals.by_name("load"), signals.by_name("throttle"))
 
 # Columns: name, ms between positions while moving, the same while standing, metres, degrees,
-# ms until a batch is sent while connected, ms between readings (fast, medium, slow signals).
+# ms until a batch is sent while connected, ms between readings (fast, medium, slow signals), cm
+# that the drawn track may be wrong (0: no bound, the rhythm decides), speed limit km/h (0: none).
+# With a bound the longest silence is the ms while standing, driving or not; the ms while moving,
+# metres and degrees are not used: the error says it better. The last two columns may be absent: 0.
+# Patrol: 5 m are a lane and a half, and twice what a receiver's noise is. Pursuit: where in the
+# street. Event: every fix, as evidence. Parked: a car that does not move has no track.
 PROFILES = (
-    ("patrol", 1000, 30000, 150, 30, 5000, (1000, 5000, 30000)),
-    ("pursuit", 200, 1000, 25, 10, 1000, (500, 1000, 10000)),
-    ("parked", 300000, 300000, 150, 0, 60000, (300000, 300000, 300000)),
-    ("event", 200, 1000, 25, 10, 500, (200, 500, 5000)),
+    ("patrol", 1000, 30000, 150, 30, 5000, (1000, 5000, 30000), 500, 120),
+    ("pursuit", 200, 1000, 25, 10, 1000, (500, 1000, 10000), 100, 0),
+    ("parked", 300000, 300000, 150, 0, 60000, (300000, 300000, 300000), 0, 0),
+    ("event", 200, 1000, 25, 10, 500, (200, 500, 5000), 0, 0),
 )
 
 
@@ -41,9 +77,11 @@ class Profile:
     """One row of PROFILES, or one of the configuration."""
 
     __slots__ = ("name", "moving_ms", "still_ms", "distance_cm", "heading", "report_ms",
-                 "signals_ms")  # fmt: skip
+                 "signals_ms", "error_cm", "limit")  # fmt: skip
 
-    def __init__(self, name, moving_ms, still_ms, metres, degrees, report_ms, signals_ms):
+    def __init__(
+        self, name, moving_ms, still_ms, metres, degrees, report_ms, signals_ms, error_cm=0, kmh=0
+    ):
         self.name = name
         self.moving_ms = moving_ms
         self.still_ms = still_ms
@@ -51,10 +89,12 @@ class Profile:
         self.heading = degrees * 100
         self.report_ms = report_ms
         self.signals_ms = signals_ms
+        self.error_cm = error_cm
+        self.limit = kmh * 250 // 9  # cm/s
 
 
 def profiles(extra=()):
-    """{name: Profile}: the built-in ones, and `extra` rows of the same columns."""
+    """{name: Profile}: the built-in ones, and `extra` rows of the same columns (7 to 9)."""
     found = {}
     for row in list(PROFILES) + list(extra):
         found[row[0]] = Profile(*row)
@@ -66,13 +106,51 @@ def distance_cm(lat1, lon1, lat2, lon2):
 
     The differences are exact integers; a float of 32 bits is enough for the factor."""
     dlat = lat2 - lat1
-    dlon = lon2 - lon1
-    if dlon > 180000000:
-        dlon -= 360000000
-    elif dlon < -180000000:
-        dlon += 360000000
-    x = dlon * math.cos(math.radians(lat1 / 1000000))
+    x = _around(lon2 - lon1) * math.cos(math.radians(lat1 / 1000000))
     return int(math.sqrt(x * x + dlat * dlat) * _CM_PER_MICRODEGREE)
+
+
+def _around(dlon):
+    """A difference of longitudes the short way around the Earth."""
+    if dlon > 180000000:
+        return dlon - 360000000
+    if dlon < -180000000:
+        return dlon + 360000000
+    return dlon
+
+
+def between(a, b, t):
+    """(lat, lon) at uptime `t` on the line between two POSITION records, as the room draws it."""
+    span = b[1] - a[1]
+    if span <= 0:
+        return b[2], b[3]
+    part = t - a[1]
+    lon = a[3] + (2 * _around(b[3] - a[3]) * part + span) // (2 * span)
+    return a[2] + (2 * (b[2] - a[2]) * part + span) // (2 * span), _around(lon)
+
+
+def is_straight(a, b, fixes, error_cm):
+    """True when the line from record `a` to `b` passes each of `fixes` within `error_cm`.
+
+    Exact integers, times the line's duration so that nothing is divided; what is not exact (the
+    cosine) is rounded to the safe side."""
+    if not fixes:
+        return True
+    dlat = b[2] - a[2]
+    if not -_FAR < dlat < _FAR:
+        return False
+    dlon = _around(b[3] - a[3])
+    span = b[1] - a[1]
+    cosine = int(math.cos(math.radians(a[2] / 1000000)) * _ONE) + _MARGIN
+    limit = max(0, error_cm - _ROUNDING_CM) * span * (_ONE * 10000) // 111195
+    limit *= limit
+    for fix in fixes:
+        part = fix[1] - a[1]
+        x = (_around(fix[3] - a[3]) * span - dlon * part) * cosine
+        y = ((fix[2] - a[2]) * span - dlat * part) * _ONE
+        if x * x + y * y > limit:
+            return False
+    return True
 
 
 def turn(a, b):
@@ -98,10 +176,13 @@ def position_record(fix, t, quality):
 
 
 class Reporting:
-    """`position` and `value` say whether to record, `is_crumb` which lane a position takes."""
+    """`feed`, `poll` and `flush` give the positions to record, `value` the readings; `is_crumb`
+    says which lane a position takes."""
 
     def __init__(self, profile):
         self._last = None  # the last POSITION record that was recorded
+        self._fixes = []  # those since then that one line to the newest passes within the bound
+        self._error_cm = 0  # the bound that they were measured by
         self._crumb = None  # the last one that was a breadcrumb
         self._values = {}  # signal id -> uptime of its last record
         self._force = False
@@ -116,8 +197,68 @@ class Reporting:
         """Something happened: the next fix is recorded whatever the profile says."""
         self._force = True
 
+    def feed(self, record):
+        """Takes the POSITION record of a fix: list of those to be kept now, oldest first. It may
+        hold an earlier one, this one, both or none."""
+        last = self._last
+        newest = self._fixes[-1] if self._fixes else last
+        if newest is None:
+            return self._keep([], record)
+        if not 0 < record[1] - newest[1] <= _GAP_MS:
+            return self._keep(self._fixes[-1:], record)  # no line joins these two
+        if self._force or self._is_overdue(last, newest, record):
+            is_one = is_straight(last, record, self._fixes, self._error_cm)
+            return self._keep([] if is_one else [newest], record)
+        if not self._error_cm:
+            return self._keep([], record) if self._is_due(last, record) else []
+        fixes = self._fixes
+        if len(fixes) < MAX_FIXES and is_straight(last, record, fixes, self._error_cm):
+            fixes.append(record)
+            return []
+        self._last = newest
+        self._fixes = [record]
+        return [newest]
+
+    def _is_overdue(self, last, newest, record):
+        """True when a profile with a bound is to keep this fix whatever the line says."""
+        if not self._error_cm:
+            return False
+        is_silent = record[1] - last[1] + _JITTER_MS >= self.profile.still_ms
+        return is_silent or record[8] & QUALITY_MASK != newest[8] & QUALITY_MASK
+
+    def _keep(self, kept, record):
+        """`kept` and the record, which the window opens from anew."""
+        self._last = record
+        self._fixes = []
+        self._error_cm = self.profile.error_cm
+        self._force = False
+        return kept + [record]  # noqa: RUF005
+
+    def flush(self):
+        """List of what is to be kept so that the newest fix is (one record or none): at a report,
+        an event, a lost fix, a stop. A profile without a bound has nothing waiting."""
+        kept = self._fixes[-1:]
+        if kept:
+            self._last = kept[0]
+            self._fixes = []
+        return kept
+
+    def poll(self, now, is_leaving=False):
+        """For the time while connected: like `flush`, once a fix waits for the report interval and
+        the car is further than the bound from its last kept position; else an empty list.
+        is_leaving: a batch goes out now, so that nothing has to wait."""
+        if not self._fixes:
+            return []
+        if not is_leaving and now - self._fixes[0][1] + _JITTER_MS < self.profile.report_ms:
+            return []
+        last, newest = self._last, self._fixes[-1]
+        if distance_cm(last[2], last[3], newest[2], newest[3]) <= self._error_cm:
+            return []
+        return self.flush()
+
     def position(self, record):
-        """True when this POSITION record is to be kept."""
+        """True when this POSITION record is to be kept by the rhythm alone. Not to be mixed with
+        `feed`, which takes its place."""
         last = self._last
         if last is None or self._force or self._is_due(last, record):
             self._last = record
@@ -129,15 +270,14 @@ class Reporting:
         profile = self.profile
         speed = record[5]
         is_moving = speed is None or speed >= _STILL
-        # Half a typical epoch of tolerance: a rhythm of 1000 ms must not lose every other fix.
-        age = record[1] - last[1] + 50
+        age = record[1] - last[1] + _JITTER_MS
         if age >= (profile.moving_ms if is_moving else profile.still_ms):
             return True
         if profile.distance_cm and (
             distance_cm(last[2], last[3], record[2], record[3]) >= profile.distance_cm
         ):
             return True
-        if record[8] & 3 != last[8] & 3:
+        if record[8] & QUALITY_MASK != last[8] & QUALITY_MASK:
             return True  # the quality changed
         if profile.heading and is_moving and record[6] is not None and last[6] is not None:
             return turn(record[6], last[6]) >= profile.heading
@@ -160,7 +300,7 @@ class Reporting:
         fast, medium, slow = self.profile.signals_ms
         wait = fast if signal in _FAST else medium if signal in _MEDIUM else slow
         last = self._values.get(signal)
-        if last is not None and t - last + 50 < wait:
+        if last is not None and t - last + _JITTER_MS < wait:
             return None
         self._values[signal] = t
         return (VALUE, t, signal, raw)

@@ -28,7 +28,17 @@ except ImportError:
         return value
 
 
-from agent.gps.nmea import ESTIMATED, GGA, GLL, GNS, GSA, NO_FIX, RMC, VTG, ZDA
+# As in nmea.py (a test holds them together): MicroPython puts only a file's own constants into the
+# code, an imported one is looked up each time.
+RMC = const(1)
+GGA = const(2)
+GNS = const(4)
+GLL = const(8)
+ZDA = const(16)
+VTG = const(32)
+GSA = const(64)
+NO_FIX = const(0)
+ESTIMATED = const(2)
 
 QUALITY_NONE = const(0)
 QUALITY_GOOD = const(1)
@@ -42,10 +52,10 @@ GSA_HOLDS_MS = const(10_000)
 _MEMORY = const(16)
 # Cycles watched before anything is given out early; the first may have been joined in the middle.
 _WATCH = const(2)
-_ALL = 127
-_POSITIONS = RMC | GGA | GNS
-_FULL = GGA | GNS  # with satellites, HDOP and altitude
-_TIMED = RMC | GGA | GNS | GLL | ZDA
+_ALL = const(127)  # types that a fix is made of
+_POSITIONS = const(RMC | GGA | GNS)
+_FULL = const(GGA | GNS)  # with satellites, HDOP and altitude
+_TIMED = const(RMC | GGA | GNS | GLL | ZDA)
 # Where a sentence belongs.
 _SAME = const(0)
 _NEW = const(1)
@@ -163,37 +173,70 @@ class Assembler:
     def add(self, s, now, out):
         """Take one tuple of nmea.parse; append completed fixes (0 to 2) to `out`."""
         kind = s[0]
-        place = self._place(kind, s)
-        if place == _NEW:
-            if self._fix is not None:
-                self._give(out)
-            self._begin(now, s[1] if kind & _TIMED else None)
-        elif place == _STALE or self._fix is None:
-            self._after(kind, s, now, place)
-            return
-        self._take(kind, s, now)
-        self._seen |= kind
+        fix = self._fix
+        if kind & _TIMED and s[1] == self._tod and s[1] is not None:
+            self._quiet = False  # it was held up, not silent
+            if fix is None:
+                self._after(kind, s, now, _SAME)
+                return
+        elif kind > _ALL:
+            return  # of the sky, see sky.py
+        else:
+            place = self._place(kind, s)
+            if place == _NEW:
+                if fix is not None:
+                    self._give(out)
+                self._begin(now, s[1] if kind & _TIMED else None)
+                fix = self._fix
+            elif place == _STALE or fix is None:
+                self._after(kind, s, now, place)
+                return
+        # The two types of nearly all receivers here, the others by a call.
+        if kind == RMC:
+            self._rmc = s[2]
+            self._day = s[7]
+            if s[2]:
+                if fix.lat is None:
+                    fix.lat = s[3]
+                    fix.lon = s[4]
+                fix.speed = s[5]
+                fix.heading = s[6]
+        elif kind & _FULL:
+            # Several talkers may each count their own satellites: the most is a lower bound.
+            sats = s[5]
+            if sats is not None and (fix.sats is None or sats > fix.sats):
+                fix.sats = sats
+            if s[6] is not None:
+                fix.hdop = s[6]
+            if s[2]:
+                self._other = s[2]
+                if s[3] is not None:  # often with more digits than RMC's
+                    fix.lat = s[3]
+                    fix.lon = s[4]
+                if s[7] is not None:
+                    fix.alt = s[7]
+        else:
+            self._take(kind, s, now)
+        self._seen = seen = self._seen | kind
         need = self._need
         if (
             need
-            and self._seen & need == need
-            and (self._fix.speed is not None or not self._vtg & ~self._seen or not self._rmc)
+            and seen & need == need
+            and (fix.speed is not None or not self._vtg & ~seen or not self._rmc)
         ):
             self._give(out)
 
     # --- cycles ---
 
     def _place(self, kind, s):
-        """Which cycle this sentence is of: _SAME, _STALE (the one before) or _NEW."""
+        """Which cycle a sentence is of that has not the time stamp of the one under way:
+        _SAME, _STALE (the one before) or _NEW."""
         if not kind & _TIMED:
             # Without a time stamp: of the cycle under way, unless that cannot be.
             return _NEW if self._quiet or (kind == VTG and self._seen & VTG) else _SAME
         tod = s[1]
         if tod is None:
             return _NEW if self._quiet or self._seen & kind else _SAME
-        if tod == self._tod:
-            self._quiet = False  # it was held up, not silent
-            return _SAME
         if tod == self._before:
             return _STALE
         if self._tod is None and self._fix and not self._quiet and not self._seen & kind:
@@ -257,31 +300,9 @@ class Assembler:
     # --- what the sentences say ---
 
     def _take(self, kind, s, now):
+        """All types but RMC, GGA and GNS."""
         fix = self._fix
-        if kind == RMC:
-            self._rmc = s[2]
-            self._day = s[7]
-            if s[2]:
-                if fix.lat is None:
-                    fix.lat = s[3]
-                    fix.lon = s[4]
-                fix.speed = s[5]
-                fix.heading = s[6]
-        elif kind & _FULL:
-            # Several talkers may each count their own satellites: the most is a lower bound.
-            sats = s[5]
-            if sats is not None and (fix.sats is None or sats > fix.sats):
-                fix.sats = sats
-            if s[6] is not None:
-                fix.hdop = s[6]
-            if s[2]:
-                self._other = s[2]
-                if s[3] is not None:  # often with more digits than RMC's
-                    fix.lat = s[3]
-                    fix.lon = s[4]
-                if s[7] is not None:
-                    fix.alt = s[7]
-        elif kind == GSA:
+        if kind == GSA:
             self._gsa(s, now)
         elif kind == VTG:
             self._vtg_speed = s[1]
@@ -311,40 +332,37 @@ class Assembler:
         status = self._other if self._rmc is None else self._rmc
         if fix.tod is None or fix.lat is None or (fix.lat == 0 and fix.lon == 0):
             status = NO_FIX  # 0,0 is what an uninitialised receiver sends
-        self._valid = status != NO_FIX
-        if self._valid:
-            self._finish(fix)
+        if status:
+            self._valid = fix.valid = True
+            if fix.speed is None:
+                fix.speed = self._vtg_speed
+            if fix.heading is None:
+                fix.heading = self._vtg_heading
+            if fix.hdop is None and self._seen & GSA:
+                fix.hdop = self._gsa_hdop
+            mode = self._gsa_mode
+            if mode is None or mode < 2 or fix.t - self._gsa_t > GSA_HOLDS_MS:
+                mode = 3 if fix.alt is not None else 2
+            fix.mode = mode
             fix.quality = QUALITY_DEAD_RECKONED if status == ESTIMATED else QUALITY_GOOD
         else:
+            self._valid = False
             fix.lat = fix.lon = fix.alt = fix.speed = fix.heading = None
-        self._date(fix)
+        if fix.tod is not None:
+            self._date(fix)
         self.counters["epochs"] += 1
         out.append(fix)
-
-    def _finish(self, fix):
-        fix.valid = True
-        if fix.speed is None:
-            fix.speed = self._vtg_speed
-        if fix.heading is None:
-            fix.heading = self._vtg_heading
-        if fix.hdop is None and self._seen & GSA:
-            fix.hdop = self._gsa_hdop
-        mode = self._gsa_mode
-        if mode is None or mode < 2 or fix.t - self._gsa_t > GSA_HOLDS_MS:
-            mode = 3 if fix.alt is not None else 2
-        fix.mode = mode
 
     def _date(self, fix):
         """UTC by the epoch's own date, or carried on from the last one over midnight."""
         tod = fix.tod
-        if tod is None:
-            return
         if fix.valid and self._day is not None:
-            fix.utc = self._day * DAY_MS + tod
+            fix.utc = self._utc = self._day * DAY_MS + tod
+            self._utc_t = fix.t
         elif self._utc is not None:
             # The day that brings the time of day nearest to where the uptime says we are.
             expected = self._utc + fix.t - self._utc_t
             fix.utc = tod + (expected - tod + DAY_MS // 2) // DAY_MS * DAY_MS
-        if fix.valid and fix.utc is not None:
-            self._utc = fix.utc
-            self._utc_t = fix.t
+            if fix.valid:
+                self._utc = fix.utc
+                self._utc_t = fix.t

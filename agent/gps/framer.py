@@ -4,7 +4,7 @@ In: bytes as they come, cut anywhere. Out: the text between `$` and `*` of every
 checksum is right (NMEA 0183 section 5.3: `$` address, fields `*` two hex digits CR LF).
 
 What must be fast: a clean stream of sentences, on an ESP32. Hence whole lines are found by
-`find` and their checksum is folded as one big integer; nothing loops over characters.
+`find`; only the checksum looks at characters, and where big integers are cheap not even that.
 What must hold: the same sentences and counters come out however the input is cut, and
 garbage never holds back more than one line or one binary frame.
 
@@ -16,7 +16,10 @@ binary frame. Between candidates, u-blox UBX frames (b5 62, Fletcher) and RTCM 3
 
 try:
     from micropython import const
+
+    _BIG_INTEGERS = False  # are cheap
 except ImportError:
+    _BIG_INTEGERS = True
 
     def const(value):
         return value
@@ -31,6 +34,7 @@ _STAR_END = const(MAX_LINE - 4)
 MAX_BINARY = const(1023)
 
 _DOLLAR = b"$"
+_DOLLAR_CODE = const(36)
 _STAR = b"*"
 _LF = b"\n"
 _CRLF = b"\r\n"
@@ -55,16 +59,34 @@ _NOT_BINARY = const(0)
 _WAIT = const(-1)
 
 
-def checksum(text):
+def _xor_fold(text):
     """XOR of all bytes of `text` (any length), 0..255: the NMEA checksum."""
     n = int.from_bytes(text, "big")
-    half = 512
+    half = 512  # enough for a line; its shifts cost less than finding out how many it needs
     while half * 2 < len(text) * 8:
         half *= 2
-    while half >= 8:
+    while half > 512:
         n ^= n >> half
         half >>= 1
-    return n & 0xFF
+    n ^= n >> 512
+    n = (n ^ (n >> 256)) & _MASK_256
+    n = (n ^ (n >> 128)) & _MASK_128
+    n = (n ^ (n >> 64)) & _MASK_64
+    n ^= n >> 32
+    n ^= n >> 16
+    return (n ^ (n >> 8)) & 0xFF
+
+
+def _xor_bytes(text):
+    """The same where each step of big integers leaves garbage to collect, as on MicroPython: there
+    it takes half as long, as small integers need no memory."""
+    n = 0
+    for byte in text:
+        n ^= byte
+    return n
+
+
+checksum = _xor_fold if _BIG_INTEGERS else _xor_bytes
 
 
 def crc24q(data):
@@ -112,14 +134,14 @@ class Framer:
         end = len(buf)
         out = []
         pos = 0
-        while True:
-            start = buf.find(_DOLLAR, pos)
-            if start != pos and (self._failed or start < 0 or buf[pos:start] != _CRLF):
+        while pos < end:
+            if buf[pos] == _DOLLAR_CODE:
+                start = pos
+            else:
+                start = buf.find(_DOLLAR, pos)
                 pos = self._between(buf, pos, start if start >= 0 else end)
                 if pos < 0:  # a binary frame that began at -pos - 1 has not come to its end
                     pos = -pos - 1
-                    break
-                if start < 0 and pos == end:
                     break
                 if pos != start:
                     continue
@@ -127,15 +149,8 @@ class Framer:
             star = buf.find(_STAR, start + 1, start + _STAR_END)
             if star > 0 and star + 3 <= end:
                 body = buf[start + 1 : star]
-                n = int.from_bytes(body, "big")  # at most 123 bytes, so 512 bits halve it
-                n ^= n >> 512
-                n = (n ^ (n >> 256)) & _MASK_256
-                n = (n ^ (n >> 128)) & _MASK_128
-                n = (n ^ (n >> 64)) & _MASK_64
-                n ^= n >> 32
-                n ^= n >> 16
-                n ^= n >> 8
-                high = n >> 4 & 15
+                n = checksum(body)
+                high = n >> 4
                 n &= 15
                 if (
                     (buf[star + 2] == _HEX[n] or buf[star + 2] == _HEX_LOWER[n])
@@ -145,6 +160,8 @@ class Framer:
                 ):
                     out.append(body)
                     pos = star + 3
+                    if buf.startswith(_CRLF, pos):
+                        pos += 2
                     continue
             if not self._refuse(buf, start, star, end):
                 pos = start

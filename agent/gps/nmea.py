@@ -50,6 +50,10 @@ _LON_LIMIT = const(180_000_000)
 # HDOP x100 from which a receiver means "unknown" (it writes 99.9 or 99.99).
 _DOP_UNKNOWN = const(9990)
 _GGA_ESTIMATED = b"6"
+# Stands in no sentence.
+_NOWHERE = b"$"
+_COMMA = const(44)
+_POINT = const(46)
 
 # Powers of ten by number of decimals. Receivers send up to 8; more than 12 is refused.
 _TEN = tuple([10**n for n in range(13)])
@@ -70,93 +74,129 @@ def parse(sentence):
 class Decoder:
     """Decodes a receiver's sentences.
 
-    Its only state is the last text of some fields with what it came to: the sentences of an epoch
-    repeat time, position, speed and course, and comparing is several times faster than decoding.
+    `more`: decoders of further types by their three letters, as sky.DECODERS, or None.
+    Its only other state is the last text of some fields with what it came to: the sentences of an
+    epoch repeat time, position, speed and course, and comparing is several times faster than
+    decoding.
     """
 
-    def __init__(self):
+    def __init__(self, more=None):
+        self._more = more
         self._time = b""
         self._tod = None
-        self._where = None  # the four fields of a position
+        self._y = self._ns = self._x = self._ew = None  # the four fields of a position
+        self._where = _NOWHERE  # the same as it stood in a sentence, commas around it
         self._lat = self._lon = None
         self._knots = b""
         self._speed = None
         self._course = b""
         self._heading = None
+        self._dilution = b""
+        self._hdop = None
         self._date = b""
         self._day = None
 
     def parse(self, sentence):
         """Decode the bytes between `$` and `*`: tuple, None (type not decoded), or FieldError."""
         decode = _DECODERS.get(sentence[2:5])
-        if decode is None or sentence[5:6] != b",":
+        if decode is None and self._more is not None:
+            decode = self._more.get(sentence[2:5])
+        if decode is None or len(sentence) < 6 or sentence[5] != _COMMA:
             return None
         if sentence[0] == 80 and sentence[1] != 81:  # `P`: proprietary, as PGRMC; but PQ is QZSS
             return None
         try:
-            return decode(self, sentence.split(b","))
+            return decode(self, sentence)
         except IndexError:
             fault = "fields are missing"
         except FieldError as e:
             fault = e.args[0]
         raise FieldError("%s: %s" % (_name(sentence), fault))
 
-    # --- sentences: each takes the list of fields, address first ---
+    # --- sentences ---
 
-    def _rmc(self, f):
+    def _rmc(self, sentence):
+        f = sentence.split(b",", 13)
         tod = self._tod if f[1] == self._time else self._decode_time(f[1])
         day = self._day if f[9] == self._date else self._decode_date(f[9])
         if f[2] != b"A" or (len(f) > 12 and f[12] == b"N"):
             return (RMC, tod, NO_FIX, None, None, None, None, day)
         # Field 13, the navigational status, is 'V' on good fixes of most receivers: not read.
         status = ESTIMATED if len(f) > 12 and f[12] == b"E" else FIX
-        if f[3:7] != self._where:
-            self._decode_position(f[3:7])
+        if f[3] != self._y or f[5] != self._x or f[4] != self._ns or f[6] != self._ew:
+            self._decode_position(f[3], f[4], f[5], f[6])
+            at = 2 + len(f[0]) + len(f[1]) + len(f[2])
+            size = 5 + len(f[3]) + len(f[4]) + len(f[5]) + len(f[6])
+            self._where = sentence[at : at + size]
         speed = self._speed if f[7] == self._knots else self._decode_knots(f[7])
         heading = self._heading if f[8] == self._course else self._decode_course(f[8])
         return (RMC, tod, status, self._lat, self._lon, speed, heading, day)
 
-    def _gga(self, f):
-        tod = self._tod if f[1] == self._time else self._decode_time(f[1])
-        quality = f[6]
+    def _gga(self, sentence):
+        # Time and position are mostly those of the RMC before, to the letter: then they need not
+        # be cut up.
+        text = self._time
+        at = 6 + len(text)
+        if (
+            text
+            and sentence.startswith(text, 6)
+            and sentence.startswith(self._where, at)
+            and sentence[0] != _COMMA
+            and sentence[1] != _COMMA
+        ):
+            tod = self._tod
+            same = True
+            f = sentence[at + len(self._where) :].split(b",", 4)
+        else:
+            f = sentence.split(b",", 10)  # what is behind the altitude is not used
+            tod = self._tod if f[1] == text else self._decode_time(f[1])
+            y, ns, x, ew = f[2], f[3], f[4], f[5]
+            same = y == self._y and x == self._x and ns == self._ns and ew == self._ew
+            f = f[6:]
+        quality = f[0]
+        sats = _count(f[1])
+        hdop = self._hdop if f[2] == self._dilution else self._decode_dop(f[2])
         if quality == b"0" or not quality:
-            return (GGA, tod, NO_FIX, None, None, _count(f[7]), _dop(f[8]), None)
+            return (GGA, tod, NO_FIX, None, None, sats, hdop, None)
         if not quality.isdigit():
             raise FieldError("quality %r" % quality)
-        if f[2:6] != self._where:
-            self._decode_position(f[2:6])
+        if not same:
+            self._decode_position(y, ns, x, ew)
         status = ESTIMATED if quality == _GGA_ESTIMATED else FIX
-        alt = _metres(f[9])
-        return (GGA, tod, status, self._lat, self._lon, _count(f[7]), _dop(f[8]), alt)
+        return (GGA, tod, status, self._lat, self._lon, sats, hdop, metres(f[3]))
 
-    def _gns(self, f):
+    def _gns(self, sentence):
+        f = sentence.split(b",", 10)
         tod = self._tod if f[1] == self._time else self._decode_time(f[1])
         modes = f[6]  # one letter a constellation
         others = modes.replace(b"N", b"")
         if not others:
             return (GNS, tod, NO_FIX, None, None, _count(f[7]), _dop(f[8]), None)
-        if f[2:6] != self._where:
-            self._decode_position(f[2:6])
+        if f[2] != self._y or f[4] != self._x or f[3] != self._ns or f[5] != self._ew:
+            self._decode_position(f[2], f[3], f[4], f[5])
         status = FIX if others.replace(b"E", b"") else ESTIMATED
-        alt = _metres(f[9])
+        alt = metres(f[9])
         return (GNS, tod, status, self._lat, self._lon, _count(f[7]), _dop(f[8]), alt)
 
-    def _gll(self, f):
+    def _gll(self, sentence):
+        f = sentence.split(b",")
         tod = self._tod if f[5] == self._time else self._decode_time(f[5])
         if f[6] != b"A" or (len(f) > 7 and f[7] == b"N"):
             return (GLL, tod, NO_FIX, None, None)
-        if f[1:5] != self._where:
-            self._decode_position(f[1:5])
+        if f[1] != self._y or f[3] != self._x or f[2] != self._ns or f[4] != self._ew:
+            self._decode_position(f[1], f[2], f[3], f[4])
         status = ESTIMATED if len(f) > 7 and f[7] == b"E" else FIX
         return (GLL, tod, status, self._lat, self._lon)
 
-    def _zda(self, f):
+    def _zda(self, sentence):
+        f = sentence.split(b",")
         tod = self._tod if f[1] == self._time else self._decode_time(f[1])
         if not f[2] or not f[3] or not f[4]:
             return (ZDA, tod, None)
         return (ZDA, tod, day_number(_count(f[4]), _count(f[3]), _count(f[2])))
 
-    def _vtg(self, f):
+    def _vtg(self, sentence):
+        f = sentence.split(b",")
         if len(f) > 9 and f[9] == b"N":
             return (VTG, None, None)
         if f[5]:
@@ -168,7 +208,8 @@ class Decoder:
         heading = self._heading if f[1] == self._course else self._decode_course(f[1])
         return (VTG, speed, heading)
 
-    def _gsa(self, f):
+    def _gsa(self, sentence):
+        f = sentence.split(b",")
         mode = f[2]
         if mode == b"3" or mode == b"2" or mode == b"1":
             return (GSA, mode[0] - 48, _dop(f[16]))
@@ -179,7 +220,7 @@ class Decoder:
     # --- fields that repeat: decode, remember only what was good ---
 
     def _decode_time(self, field):
-        self._tod = tod = _time(field)
+        self._tod = tod = time_of_day(field)
         self._time = field
         return tod
 
@@ -188,10 +229,19 @@ class Decoder:
         self._date = field
         return day
 
-    def _decode_position(self, where):
-        self._where = None
-        self._lat, self._lon = _position(where[0], where[1], where[2], where[3])
-        self._where = where
+    def _decode_position(self, y, ns, x, ew):
+        self._y = None  # until it is known to be good
+        self._where = _NOWHERE
+        self._lat, self._lon = _position(y, ns, x, ew)
+        self._y = y
+        self._ns = ns
+        self._x = x
+        self._ew = ew
+
+    def _decode_dop(self, field):
+        self._hdop = hdop = _dop(field)
+        self._dilution = field
+        return hdop
 
     def _decode_knots(self, field):
         # 1 knot is 1852 m an hour: 463/9 cm/s.
@@ -200,12 +250,11 @@ class Decoder:
         return speed
 
     def _decode_course(self, field):
-        self._heading = heading = _course(field)
+        self._heading = heading = course(field)
         self._course = field
         return heading
 
 
-# GSV and GST are not decoded yet: their rows belong here.
 _DECODERS = {
     b"RMC": Decoder._rmc,
     b"GGA": Decoder._gga,
@@ -258,36 +307,47 @@ def _position(lat, north, lon, east):
 
 def _degrees(field):
     """`dddmm.mmmm` in micro-degrees, rounded to nearest."""
-    whole, _, frac = field.partition(b".")
-    digits = whole + frac
-    places = len(frac)
+    dot = field.find(b".")
+    places = len(field) - 1 - dot if dot >= 0 else 0
+    digits = field.replace(b".", b"", 1)
     if not digits.isdigit() or places > 12:
         raise FieldError("angle %r" % field)
+    # 10**6 / 60 micro-degrees a minute; + half of the divisor rounds.
+    if places == 5:  # the usual case, kept within small ints
+        n = int(digits)
+        minutes = n % 10_000_000
+        if minutes >= 6_000_000:
+            raise FieldError("60 minutes or more in %r" % field)
+        return n // 10_000_000 * 1_000_000 + (minutes + 3) // 6
     scale = _TEN[places]
     degrees, minutes = divmod(int(digits), 100 * scale)
     if minutes >= 60 * scale:
         raise FieldError("60 minutes or more in %r" % field)
-    # 10**6 / 60 micro-degrees a minute; + half of the divisor rounds.
-    if places == 5:  # the usual case, kept within small ints
-        return degrees * 1_000_000 + (minutes + 3) // 6
     return degrees * 1_000_000 + (minutes * 100_000 + 3 * scale) // (6 * scale)
 
 
-def _time(field):
+def time_of_day(field):
     """`hhmmss.sss` in ms of the day, digits beyond ms cut off; None when empty."""
     if not field:
         return None
-    whole, _, frac = field.partition(b".")
-    if len(whole) != 6 or not (whole + frac).isdigit():
+    size = len(field)
+    if size > 6:
+        if field[6] != _POINT or not field.replace(b".", b"", 1).isdigit():
+            raise FieldError("time %r" % field)
+        n = int(field[:6])
+    elif size == 6 and field.isdigit():
+        n = int(field)
+    else:
         raise FieldError("time %r" % field)
-    n = int(whole)
     seconds = n % 100
     minutes = n // 100 % 100
     if n >= 240000 or minutes > 59 or seconds > 60:  # 60: a leap second
         raise FieldError("time %r" % field)
     ms = (n // 10000 * 60 + minutes) * 60000 + seconds * 1000
-    if frac:
-        ms += int((frac + b"00")[:3])
+    if size == 9:
+        return ms + (field[7] * 10 + field[8] - 528) * 10  # 528: two zeros as characters
+    if size > 7:
+        ms += int((field[7:] + b"00")[:3])
     return ms
 
 
@@ -304,15 +364,19 @@ def _date(field):
 
 def _decimal(field, num, den):
     """field * num / den, rounded to nearest; FieldError unless it is digits and one point."""
-    whole, _, frac = field.partition(b".")
-    digits = whole + frac
-    if not digits.isdigit() or len(frac) > 12:
+    dot = field.find(b".")
+    digits = field.replace(b".", b"", 1)
+    if not digits.isdigit():
         raise FieldError("number %r" % field)
-    den *= _TEN[len(frac)]
+    if dot >= 0:
+        places = len(field) - 1 - dot
+        if places > 12:
+            raise FieldError("number %r" % field)
+        den *= _TEN[places]
     return (int(digits) * num + (den >> 1)) // den
 
 
-def _course(field):
+def course(field):
     """Centi-degrees, 360 as 0."""
     if not field:
         return None
@@ -322,7 +386,7 @@ def _course(field):
     return heading if heading != 36000 else 0
 
 
-def _metres(field):
+def metres(field):
     """cm, with a sign."""
     if not field:
         return None

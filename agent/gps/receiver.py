@@ -3,6 +3,12 @@
 receiver = Receiver()
 for fix in receiver.feed(data, now): ...
 for fix in receiver.poll(now): ...      # every 50 ms or so
+
+With settings it also looks for the baud rate and configures the receiver (see setup.py); after each
+feed and when wake(now) has passed:
+    data = receiver.output(now)         # bytes to write, or None
+    rate = receiver.baud(now)           # what the UART should have
+    events = receiver.take_events()
 """
 
 try:
@@ -17,6 +23,7 @@ from agent.gps.fix import Assembler
 from agent.gps.framer import Framer
 from agent.gps.nmea import Decoder, FieldError
 from agent.gps.quality import Quality
+from agent.gps.setup import Setup
 
 # Silence, ms, that ends a receiver's cycle. Within a cycle sentences follow each other at once;
 # at 5 Hz and 115200 baud about 140 ms lie between cycles. At 10 Hz the next time stamp ends it.
@@ -26,6 +33,8 @@ QUIET_MS = const(120)
 MISSING_MS = const(400)
 # The same when the line stopped within a sentence.
 STALLED_MS = const(1000)
+# How often poll is wanted, ms: a fraction of QUIET_MS.
+TICK_MS = const(50)
 
 
 class Receiver:
@@ -33,16 +42,20 @@ class Receiver:
 
     counters: those of Framer and Assembler; `field` sentences refused for an impossible field;
     last_error: the text of the last of these, or None.
+    settings: a settings.Settings; None leaves rate and receiver as they are. Its counters join
+    these. quality: the Quality that judges the fixes.
     """
 
-    def __init__(self):
+    def __init__(self, settings=None, quality=None):
         self.counters = {"field": 0}
         self.last_error = None
         self._decoder = Decoder()
         self._framer = Framer(self.counters)
         self._assembler = Assembler(self.counters)
-        self._quality = Quality()
+        self.quality = Quality() if quality is None else quality
         self._heard = None  # uptime of the last byte
+        self.setup = None if settings is None else Setup(settings, self.counters)
+        self._rate = None
 
     def feed(self, data, now):
         """Take bytes from the UART, cut anywhere; return the fixes they complete."""
@@ -55,7 +68,10 @@ class Receiver:
         out = []
         parse = self._decoder.parse
         add = self._assembler.add
-        for sentence in self._framer.feed(data):
+        sentences = self._framer.feed(data)
+        if self.setup is not None:
+            self.setup.feed(data, now, sentences)
+        for sentence in sentences:
             try:
                 decoded = parse(sentence)
             except FieldError as e:
@@ -65,7 +81,7 @@ class Receiver:
             if decoded is not None:
                 add(decoded, now, out)
         for fix in out:
-            self._quality.judge(fix)
+            self.quality.judge(fix)
         return out
 
     def poll(self, now):
@@ -75,8 +91,37 @@ class Receiver:
             self._assembler.quiet()
             self._assembler.close(out)
             for fix in out:
-                self._quality.judge(fix)
+                self.quality.judge(fix)
         return out
+
+    def output(self, now):
+        """Bytes to write to the receiver, or None. Write them before following `baud`."""
+        if self.setup is None:
+            return None
+        data = self.setup.poll(now)
+        self.baud(now)
+        return data
+
+    def baud(self, now):
+        """The rate that the UART should have; None: as it is configured."""
+        if self.setup is None:
+            return None
+        rate = self.setup.baud(now)
+        if rate != self._rate:
+            if self._rate is not None:
+                # What was begun at another rate never ends; its counts stay.
+                self._framer = Framer({})
+                self._framer.counters = self.counters
+            self._rate = rate
+        return rate
+
+    def wake(self, now):
+        """ms until poll and output should be called."""
+        return TICK_MS if self.setup is None else min(TICK_MS, self.setup.wake(now))
+
+    def take_events(self):
+        """Events of the set-up since the last call, oldest first: (name, value, t)."""
+        return [] if self.setup is None else self.setup.take_events()
 
     def _patience(self):
         if self._framer.pending:

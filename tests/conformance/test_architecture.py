@@ -17,7 +17,16 @@ AGENT = sorted((ROOT / "agent").rglob("*.py"))
 LAYERS = (
     ("agent.port",),
     ("agent.records", "agent.signals", "agent.log"),
-    ("agent.comms", "agent.gps", "agent.obd", "agent.vehicle", "agent.clock", "agent.reporting"),
+    (
+        "agent.comms",
+        "agent.gps",
+        "agent.obd",
+        "agent.vehicle",
+        "agent.clock",
+        "agent.reporting",
+        "agent.zones",
+        "agent.driving",
+    ),
     ("agent.recorder", "agent.config", "agent.uplink"),
     ("agent.app",),
     ("agent.__main__",),

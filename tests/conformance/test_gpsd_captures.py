@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.gps import sky
+from agent.gps.framer import Framer
+from agent.gps.nmea import Decoder
 from agent.gps.receiver import STALLED_MS, Receiver
 from tools.gps import iso_time
 
@@ -204,3 +207,59 @@ def test_any_cut_gives_the_same(capture, size):
         return [[getattr(f, n) for n in names] for f in fixes], receiver.counters
 
     assert plain(fixes_of(capture, size)) == plain(fixes_of(capture, 1 << 20))
+
+
+# --- satellites in view ---
+
+
+def nmea_id(system, number):
+    """The id that gpsd calls PRN: NMEA's, each system in its own range."""
+    first = {sky.GLONASS: 64, sky.GALILEO: 300, sky.BEIDOU: 400, sky.QZSS: 192}.get(system, 0)
+    return number - 87 if system == sky.SBAS and number < 152 else number + first
+
+
+def views(chk):
+    """(rows of a whole group of GSVs, the view after it, the SKY that gpsd reports next)."""
+    framer, decoder, view = Framer(), Decoder(sky.DECODERS), sky.Sky()
+    group, whole, now = [], None, 0
+    for line in chk.read_bytes().splitlines(keepends=True):
+        if line.startswith(b"{"):
+            report = json.loads(line)
+            if report["class"] == "SKY" and "satellites" in report and whole is not None:
+                yield whole, view.satellites(now), report
+                whole = None
+            continue
+        for sentence in framer.feed(line):
+            now += sentence[2:5] == b"RMC" and 1000
+            row = decoder.parse(sentence)
+            if row is None:
+                continue
+            view.add(row, now)
+            if row[0] == sky.GSV:
+                group = list(row[6]) if row[4] == 1 else group + list(row[6])
+                whole = group if row[4] == row[3] else None
+    assert not view.counters["dropped"]
+
+
+def test_satellites_agree_with_gpsd(capture, capsys):
+    reports = satellites = same = 0
+    for rows, seen, report in views(capture.with_name(capture.name + ".chk")):
+        theirs = {s["PRN"]: s for s in report["satellites"]}
+        reports += 1
+        for system, number, elevation, azimuth, snr in rows:
+            satellites += 1
+            at = nmea_id(system, number)
+            assert at in theirs, (system, number, sorted(theirs))
+            sat = theirs[at]
+            assert (sat["gnssid"], sat["svid"]) == (system, number)
+            for name, value in (("el", elevation), ("az", azimuth), ("ss", snr)):
+                assert name not in sat or sat[name] == value, (at, name, value, sat)
+        same += {nmea_id(row[0], row[1]) for row in seen} == set(theirs)
+    # gpsd begins each cycle with an empty view: ours is the same when the cycle is through.
+    assert same or not reports
+    with capsys.disabled():
+        print(
+            f"\n{capture.stem:20} SKY with satellites {reports:3}: satellites {satellites:4},"
+            f" whole views the same {same:3}",
+            end="",
+        )

@@ -169,3 +169,25 @@ def test_the_embedded_broker_serves_a_room_as_well(tmp_path, interpreter):
             system.close()
         assert summary["frames"] == summary["acknowledged"] == len(system.received())
         check(system, set(), summary)
+
+
+def test_a_zone_switches_the_profile_and_its_border_is_in_the_room(tmp_path, interpreter):
+    """The car starts within 60 m of the zone's centre and drives out of it."""
+    zone = ["depot", "pursuit", 0, 0, [33595060, -7618800, 60]]
+    with Iotcore() as broker:
+        system = System(tmp_path, interpreter, broker.port, reporting={"zones": [zone]}, **FAST)
+        try:
+            system.start_room()
+            system.start_agent()
+            system.wait(lambda: "zone_leave" in [e[0] for e in system.events()], 60, "the border")
+            summary = system.stop_agent()
+        finally:
+            system.close()
+    told = [e for e in system.events() if e[0] in ("zone_enter", "zone_leave", "profile")]
+    assert told == [
+        ("zone_enter", ["depot"]),
+        ("profile", ["pursuit"]),
+        ("zone_leave", ["depot"]),
+        ("profile", ["patrol"]),
+    ]
+    check(system, set(), summary)

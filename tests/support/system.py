@@ -12,6 +12,8 @@ from tools import provision
 from tools.demo import run as demo
 from tools.demo.children import Child, find_micropython
 from tools.room import keys
+from tools.room.sqlite import SqliteStore
+from tools.room.store import StoreError
 
 VEHICLE = "v-test0001"
 
@@ -126,6 +128,17 @@ class System:
                 "SELECT sid, number, lane FROM frames JOIN sessions"
                 " ON sessions.id = frames.session ORDER BY frames.id"
             ).fetchall()
+
+    def events(self):
+        """[(name, fields)] that the room has of the vehicle, in their order."""
+        try:
+            store = SqliteStore(keys.load(self.room_folder).database, readonly=True)
+        except StoreError:
+            return []  # the room is still making it
+        try:
+            return [(event.name, event.fields) for event in store.events(VEHICLE)]
+        finally:
+            store.close()
 
     def close(self):
         for child in reversed(self._running.values()):

@@ -77,7 +77,7 @@ def test_a_minimal_configuration_is_filled_in():
     }
     assert full["gps"] is None and full["obd"] is None and full["inputs"] is None
     assert full["journal"]["quota_bytes"] == 16777216
-    assert full["reporting"] == {"profile": "patrol", "profiles": ()}
+    assert full["reporting"] == {"profile": "patrol", "profiles": (), "zones": ()}
     # 2026-01-01T00:00:00Z
     assert full["time"]["not_before_utc_ms"] == 1767225600000
 
@@ -182,6 +182,33 @@ def test_profiles_of_ones_own():
         assert text.startswith("reporting.profiles[1]"), text
     assert error(changed("reporting.profiles", {})).startswith("reporting.profiles must be a list")
     assert error(changed("reporting.profiles", [row] * 17)).endswith("of at most 16 rows")
+
+
+def test_profiles_may_bound_the_error_and_the_speed():
+    row = ["mine", 1000, 2000, 150, 30, 5000, [1000, 5000, 30000]]
+    good = [row, row + [0], row + [50], row + [500, 0], row + [100000, 300]]
+    assert config.check(changed("reporting.profiles", good))["reporting"]["profiles"] == good
+    for tail in ([49], [-1], [100001], [None], ["500"], [500, 301], [500, -1], [500, 50, 0]):
+        text = error(changed("reporting.profiles", [row, row + tail]))
+        assert text.startswith("reporting.profiles[1]"), text
+    assert error(changed("reporting.profiles", [row + [7]])) == (
+        "reporting.profiles[0]: 7 is neither 0 nor within 50 to 100000"
+    )
+
+
+def test_zones_are_checked_against_the_profiles():
+    zone = ["depot", "parked", 30, 0, [33990000, -6850000, 200]]
+    assert config.check(changed("reporting.zones", [zone]))["reporting"]["zones"] == [zone]
+    own = ["mine", 1000, 2000, 150, 30, 5000, [1000, 5000, 30000]]
+    raw = changed("reporting", {"profiles": [own], "zones": [zone[:1] + ["mine"] + zone[2:]]})
+    assert config.check(raw)["reporting"]["zones"][0][1] == "mine"
+    other = ["school", "slow"] + zone[2:]
+    assert error(changed("reporting.zones", [zone, other])) == (
+        "reporting.zones[1] (school): no profile 'slow'"
+    )
+    for wrong in ({}, "depot", [zone] * 65):
+        text = error(changed("reporting.zones", wrong))
+        assert text == "reporting.zones must be a list of at most 64 rows"
 
 
 def test_no_secret_is_ever_in_the_text():

@@ -1,7 +1,10 @@
 """Epochs: which sentences make one fix, when it is given out, and what time it has."""
 
-from agent.gps.fix import QUALITY_DEAD_RECKONED, QUALITY_NONE
-from agent.gps.nmea import day_number
+from agent.gps import fix as fix_module
+from agent.gps import nmea as nmea_module
+from agent.gps import sky
+from agent.gps.fix import QUALITY_DEAD_RECKONED, QUALITY_NONE, Assembler
+from agent.gps.nmea import Decoder, day_number
 from agent.gps.receiver import MISSING_MS, QUIET_MS, STALLED_MS, Receiver
 
 DAY = 86_400_000
@@ -477,3 +480,20 @@ def test_damaged_input_never_stops_the_receiver():
         out = receiver.feed(b"\r\n" * 600 + rmc(40000) + gga(40000) + gsa(), 3000)
         out += receiver.poll(9999)
         assert out[-1].tod == 40000 and out[-1].valid and out[-1].sats == 8
+
+
+def test_the_types_are_those_of_the_decoder():
+    for name in ("RMC", "GGA", "GNS", "GLL", "ZDA", "VTG", "GSA", "NO_FIX", "ESTIMATED"):
+        assert getattr(fix_module, name) == getattr(nmea_module, name), name
+
+
+def test_sentences_of_the_sky_change_nothing():
+    text = b"GNGST,000001,1,,,,2.5,2.4,3.1"
+    extra = Decoder(sky.DECODERS)
+    out = []
+    assembler = Assembler()
+    for _ in range(3):
+        assembler.add(extra.parse(text), 0, out)
+        assembler.add(extra.parse(b"GPGSV,1,1,00"), 0, out)
+        assembler.add(extra.parse(b"GPHDT,12.5,T"), 0, out)
+    assert not assembler.open and not out and assembler.counters["epochs"] == 0

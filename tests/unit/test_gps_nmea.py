@@ -266,3 +266,58 @@ def test_a_decoder_remembers_nothing_wrong():
                     assert sentence in bad
                     continue
                 assert row == parse(sentence)
+
+
+def test_a_position_that_comes_again_is_not_taken_for_another():
+    """GGA takes time and position from the RMC before only if they are the same to the letter."""
+    first = rmc()
+    gga = b"GNGGA,223745.00,3806.62964,N,12237.61382,W,2,12,0.54,83.1,M,-29.5,M,,0000"
+    others = (
+        gga,
+        gga.replace(b"223745.00", b"223745.0"),
+        gga.replace(b"223745.00", b"223745.001"),
+        gga.replace(b"223745.00", b""),
+        gga.replace(b"62964", b"6296"),
+        gga.replace(b"62964", b"62965"),
+        gga.replace(b",N,", b",S,"),
+        gga.replace(b",W,", b",E,"),
+        gga.replace(b"61382", b"613821"),
+        gga.replace(b",W,2,", b",W,0,"),
+        gga.replace(b",12,0.54", b",,"),
+        gga.replace(b"0.54", b"99.99"),
+        gga.replace(b"83.1", b"-0.1"),
+        gga.replace(b"83.1", b""),
+    )
+    for other in others:
+        decoder = Decoder()
+        assert decoder.parse(first) == parse(first)
+        assert decoder.parse(other) == parse(other), other
+        assert decoder.parse(gga) == parse(gga)
+        assert decoder.parse(first) == parse(first)
+    # What is cut off or impossible behind them is refused all the same.
+    for bad in (
+        b",N" + gga[2:], b"G," + gga[2:], gga[:15], gga[:16], gga[:42], gga[:43],
+        gga[:44], gga[:50],
+        gga.replace(b",2,12", b",x,12"), gga.replace(b",12,", b",1x,"),
+        gga.replace(b"0.54", b"0.5.4"), gga.replace(b"83.1", b"--1"),
+    ):  # fmt: skip
+        decoder = Decoder()
+        decoder.parse(first)
+        try:
+            row = decoder.parse(bad)
+        except FieldError:
+            assert refused(bad), bad
+        else:
+            assert row == parse(bad), bad
+
+
+def test_numbers_are_digits_and_one_point():
+    for text in ("1.2.3", ".", "..", "1 .2", "1._2", "+1.2", "1.+2", "1.1234567890123"):
+        assert refused(rmc(speed=text)), text
+        assert refused(rmc(lat="380" + text)), text
+    assert parse(rmc(speed="1."))[5] == 51
+    for text in ("152504.", "152504.0000000"):
+        assert parse(rmc(time=text))[1] == 55504000
+    for text in ("152504,5", "152504.5.", "1525.0450", "152504.-5", "152504. 5", "152504:50"):
+        if "," not in text:
+            assert refused(rmc(time=text)), text

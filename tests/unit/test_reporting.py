@@ -1,12 +1,17 @@
 """agent/reporting.py: which positions and readings are recorded, and which are breadcrumbs."""
 
+import math
+
 from agent import signals
 from agent.records import POSITION, VALUE
 from agent.reporting import (
+    MAX_FIXES,
     PROFILES,
     Profile,
     Reporting,
+    between,
     distance_cm,
+    is_straight,
     position_record,
     profiles,
     turn,
@@ -133,3 +138,215 @@ def test_profiles_can_be_added_and_replaced():
     mine = profiles((("mine", 1, 2, 3, 4, 5, (6, 7, 8)), ("patrol", 9, 9, 9, 9, 9, (9, 9, 9))))
     assert len(mine) == len(PROFILES) + 1 and mine["patrol"].moving_ms == 9
     assert (mine["mine"].distance_cm, mine["mine"].heading) == (300, 400)
+
+
+# Positions by a bound on the error
+
+
+def bounded(error_cm=500, silence_ms=30000, report_ms=5000):
+    return Reporting(Profile("b", 1, silence_ms, 1, 1, report_ms, (1, 1, 1), error_cm))
+
+
+def fed(reporting, records):
+    return [[kept[1] for kept in reporting.feed(record)] for record in records]
+
+
+def test_a_profile_may_have_a_bound_and_a_limit():
+    every = profiles((("old", 1, 2, 3, 4, 5, (6, 7, 8)), ("new", 1, 2, 3, 4, 5, (6, 7, 8), 50, 90)))
+    assert (every["old"].error_cm, every["old"].limit) == (0, 0)
+    assert (every["new"].error_cm, every["new"].limit) == (50, 2500)
+    bounds = [(name, every[name].error_cm) for name in ("patrol", "pursuit", "parked", "event")]
+    assert bounds == [("patrol", 500), ("pursuit", 100), ("parked", 0), ("event", 0)]
+
+
+def test_a_line_is_straight_within_the_bound_less_what_rounding_takes():
+    a, b = at(0), at(2000, lat=200)
+    # 34 micro-degrees are 378 cm, 35 are 389; 8 cm are a reader's rounding.
+    assert is_straight(a, b, [at(1000, lat=134)], 387)
+    assert not is_straight(a, b, [at(1000, lat=135)], 387)
+    assert is_straight(a, b, [at(1000, lat=66)], 387)
+    assert not is_straight(a, b, [at(1000, lat=65)], 387)
+    # In even time: at its place on the line, but a second early.
+    assert not is_straight(a, b, [at(500, lat=100)], 387)
+    assert is_straight(a, b, [], 0)
+    assert not is_straight(a, at(2000, lat=60000), [at(1000, lat=30000)], 500)
+
+
+def test_a_line_runs_across_the_date_line():
+    a = (POSITION, 0, 0, 179999900, None, None, None, None, 1)
+    b = (POSITION, 2000, 0, -179999900, None, None, None, None, 1)
+    for lon in (180000000, -180000000):
+        assert is_straight(a, b, [(POSITION, 1000, 0, lon, None, None, None, None, 1)], 50)
+    assert between(a, b, 1000) in ((0, 180000000), (0, -180000000))
+    assert between(a, b, 1500) == (0, -179999950)
+
+
+def test_a_place_on_a_line_is_rounded_to_nearest():
+    a, b = (POSITION, 0, 10, 0), (POSITION, 3000, 11, -1)
+    assert [between(a, b, t) for t in (0, 1000, 2000, 3000)] == [
+        (10, 0),
+        (10, 0),
+        (11, -1),
+        (11, -1),
+    ]
+    assert between(b, b, 3000) == (11, -1)
+
+
+def test_a_straight_drive_needs_two_positions_and_the_longest_silence():
+    records = [at(t * 1000, lat=t * 100) for t in range(65)]
+    kept = [t for times in fed(bounded(), records) for t in times]
+    assert kept == [0, 30000, 60000]
+
+
+def test_the_fix_before_the_one_that_breaks_the_line_is_kept():
+    # Two seconds of 11 m each, then it stands: a line to the first fix of standing passes the one
+    # before by 7.4 m, a line to the second by 11.1 m.
+    records = [at(t * 1000, lat=lat) for t, lat in enumerate((0, 100, 200, 200, 200, 200))]
+    assert fed(bounded(500), records) == [[0], [], [], [2000], [], []]
+    assert fed(bounded(1000), records) == [[0], [], [], [], [3000], []]
+    assert fed(bounded(2000), records) == [[0], [], [], [], [], []]
+
+
+def test_a_window_holds_so_many_fixes_and_no_more():
+    records = [at(t * 200, lat=t * 10) for t in range(2 * MAX_FIXES + 2)]
+    got = fed(bounded(), records)
+    assert [i for i, times in enumerate(got) if times] == [0, MAX_FIXES + 1, 2 * MAX_FIXES + 1]
+    assert got[MAX_FIXES + 1] == [MAX_FIXES * 200]
+
+
+def test_the_newest_is_kept_when_something_happens():
+    reporting = bounded()
+    assert fed(reporting, [at(0), at(1000), at(2000)]) == [[0], [], []]
+    assert [r[1] for r in reporting.flush()] == [2000] and reporting.flush() == []
+    reporting.event()
+    assert fed(reporting, [at(3000), at(4000)]) == [[3000], []]
+    # The line to a forced fix must pass those before it: else the one before it is kept as well.
+    reporting.event()
+    assert fed(reporting, [at(5000, lat=100)]) == [[4000, 5000]]
+    reporting.use(Profile("unbounded", 1000, 1000, 0, 0, 1, (1, 1, 1)))
+    assert fed(reporting, [at(6000), at(6500), at(7000)]) == [[6000], [], [7000]]
+    assert reporting.flush() == [] and reporting.poll(99999) == []
+
+
+def test_an_unbounded_profile_keeps_its_rhythm():
+    profile = profiles()["event"]
+    records = [at(t * 100, lat=t) for t in range(50)]
+    times = [t for kept in fed(Reporting(profile), records) for t in kept]
+    assert times == kept(Reporting(profile), records) == list(range(0, 5000, 200))
+
+
+def test_nothing_is_drawn_across_a_gap_or_backwards():
+    reporting = bounded()
+    assert fed(reporting, [at(0), at(1000), at(11001), at(12000)]) == [[0], [], [1000, 11001], []]
+    assert fed(reporting, [at(11500), at(11500), at(12500)]) == [[12000, 11500], [11500], []]
+
+
+def test_a_change_of_quality_is_kept_with_a_bound_too():
+    records = [at(0), at(1000), at(2000, quality=2), at(3000, quality=2), at(4000)]
+    assert fed(bounded(), records) == [[0], [], [2000], [], [4000]]
+
+
+def test_who_listens_live_is_told_of_a_moving_car_by_the_report_interval():
+    reporting = bounded()
+    got = []
+    for t in range(0, 13000, 1000):
+        got += [r[1] for r in reporting.feed(at(t, lat=t // 20))]
+        got += [r[1] for r in reporting.poll(t)]
+    assert got == [0, 6000, 12000]  # the first fix that waited did so for 5 s
+    # A batch that goes out anyway takes the newest along.
+    assert reporting.feed(at(13000, lat=650)) == [] and reporting.poll(13000) == []
+    assert [r[1] for r in reporting.poll(13000, True)] == [13000]
+    assert reporting.poll(13000, True) == []
+    # A standing car is where it was said to be.
+    reporting = bounded()
+    for t in range(0, 29000, 1000):
+        reporting.feed(at(t, lat=t // 1000, speed=0))
+        assert reporting.poll(t) == reporting.poll(t, True) == []
+
+
+class Random:
+    """The same numbers on every interpreter (a linear congruential generator)."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def __call__(self, n):
+        self.state = (self.state * 1103515245 + 12345) & 0x7FFFFFFF
+        return (self.state >> 8) % n
+
+
+def drive(random, lat, lon):
+    """POSITION records: straights, turns, stops, noise, gaps, at 1 to 10 Hz."""
+    x = y = heading = 0.0
+    speed, t, turning, target = 0.0, 0, 0.0, 0
+    step = (100, 200, 1000, 1000)[random(4)]
+    noise = (0, 30, 150, 600)[random(4)]  # cm
+    for _ in range(500):
+        if not random(12):
+            target, turning = random(4) * random(1200), (random(100) - 50) / 100 * random(2)
+        speed += max(-400, min(300, target - speed)) * step / 1000
+        heading += turning * step / 1000
+        x += math.sin(heading) * speed * step / 1000
+        y += math.cos(heading) * speed * step / 1000
+        t += step + random(30) + (0 if random(150) else 7000 + random(9000))
+        north = y + (random(2 * noise + 1) - noise)
+        east = (x + (random(2 * noise + 1) - noise)) / math.cos(math.radians(lat / 1000000))
+        longitude = lon + int(east / 11.1195)
+        if longitude > 180000000:
+            longitude -= 360000000
+        record = (t, lat + int(north / 11.1195), longitude, None, int(speed), None, None)
+        yield (POSITION,) + record + (1 if random(60) else 2,)  # noqa: RUF005
+
+
+def worst_cm(records, kept):
+    """Largest distance of a fix from the drawn line, in doubles, on the sphere of `distance_cm`."""
+    worst = i = 0
+    for record in records:
+        while i + 2 < len(kept) and kept[i + 1][1] <= record[1]:
+            i += 1
+        a, b = kept[i : i + 2]
+        part = (record[1] - a[1]) / (b[1] - a[1])
+        span = b[3] - a[3]
+        span -= 360000000 if span > 180000000 else -360000000 if span < -180000000 else 0
+        lat, lon = a[2] + (b[2] - a[2]) * part, a[3] + span * part
+        rounded = between(a, b, record[1])
+        for y, x in ((lat, lon), rounded):
+            east = (x - record[3]) % 360000000
+            east = min(east, 360000000 - east) * math.cos(math.radians(record[2] / 1000000))
+            worst = max(worst, math.sqrt(east * east + (y - record[2]) ** 2) * 11.1195)
+    return worst
+
+
+def test_no_fix_is_further_from_the_drawn_track_than_the_bound():
+    for seed in range(24):
+        random = Random(seed)
+        places = ((33990000, -6850000), (0, 0), (-67000000, 179999000), (84000000, 20000000))
+        records = list(drive(random, *places[seed % 4]))
+        for error_cm in (50, 200, 500, 5000):
+            reporting = bounded(error_cm, 30000 if seed % 3 else 300000)
+            kept, live = [], seed % 2
+            for record in records:
+                kept += reporting.feed(record)
+                if live:
+                    kept += reporting.poll(record[1])
+                if not random(100):
+                    reporting.event()
+                if not random(100):
+                    kept += reporting.flush()
+            kept += reporting.flush()
+            assert kept[0] is records[0] and kept[-1] is records[-1]
+            times = [r[1] for r in kept]
+            assert times == sorted(times) and len(set(times)) == len(times)
+            worst = worst_cm(records, kept)
+            assert worst <= error_cm, (seed, error_cm, worst)
+
+
+def test_a_bound_of_5_m_saves_most_positions_of_a_drive():
+    """At 1 Hz with some noise; a seeded drive, so the figure is the same each time."""
+    saved = []
+    for seed in range(60):
+        records = list(drive(Random(seed), 33990000, -6850000))
+        reporting = bounded(500)
+        kept = [r for record in records for r in reporting.feed(record)]
+        saved.append(len(kept) * 100 // len(records))
+    assert sorted(saved)[30] <= 20, sorted(saved)

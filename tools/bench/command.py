@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import wire
+from tools.bench import gps, wire
 
-BENCHES = {"wire": wire.run}
+BENCHES = {"wire": wire.run, "gps": gps.run}
 
 
 def bench(

@@ -15,6 +15,24 @@ KINDS = {
     ("gps", "silent"): {},
     # A reflection moves the position so many metres; it still claims to be good.
     ("gps", "multipath"): {"east": 80.0, "north": 40.0},
+    # High walls: the position is off by `bias` metres in a seeded direction and wanders about that
+    # (standard deviation and correlation time as in noise.py); it claims to be good. The receiver's
+    # filter follows, so that it says up to some `speed` m/s.
+    ("gps", "wander"): {"bias": 40.0, "wander": 60.0, "tau": 30.0, "speed": 0.4},
+    # Rock overhead, no fix: all the time, or between these metres of the route.
+    ("gps", "tunnel"): {"from": 0.0, "to": 0.0},
+    # The antenna's cable is off: no fix, and the receiver says so by a TXT sentence.
+    ("gps", "antenna"): {},
+    # The receiver restarts and knows nothing: silent for a second, without time for the first half,
+    # without a fix for the whole, then as after a cold start.
+    ("gps", "reset"): {},
+    # A false signal: so many metres off from one epoch to the next, and a speed in m/s (below 0:
+    # the true one).
+    ("gps", "spoof"): {"east": 0.0, "north": 2000.0, "speed": -1.0},
+    # Position, speed and course stay what they were; time goes on.
+    ("gps", "stuck"): {},
+    # The date is 1,024 weeks early.
+    ("gps", "rollover"): {},
     # The adapter neither hears nor says anything.
     ("obd", "silent"): {},
     # The adapter restarts at `at` by itself, says `text` (None: its banner), forgets everything.

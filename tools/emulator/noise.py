@@ -11,6 +11,8 @@ far away) with a little jitter left by the receiver's own filter. Per axis:
 Up is 1.8 times worse than east and north. Speed and heading come from Doppler, independent of
 position: white, 0.03 m/s along and 0.04 m/s across the way; so heading is bad when slow.
 Satellites and HDOP wander slowly. Everything follows from the seed and the epochs' spacing.
+
+Between high walls (`Wander`) reflections pull the position to one side and about that side.
 """
 
 import math
@@ -54,3 +56,24 @@ class Noise:
             min(12, max(6, round(10 + 1.5 * sky))),
             max(0.6, 0.95 - 0.15 * sky),
         )
+
+
+class Wander:
+    """Urban multipath: `bias` m in one direction plus Gauss-Markov error as above, per axis."""
+
+    def __init__(self, seed, bias, wander, tau, speed):
+        self._random = random.Random(f"{seed}/walls")
+        side = self._random.uniform(0, 2 * math.pi)
+        self._east, self._north = bias * math.sin(side), bias * math.cos(side)
+        self._wander, self._tau, self._speed = wander, tau, speed
+        self._slow = [0.0, 0.0]
+
+    def step(self, dt):
+        """(east, north, extra speed, its course): metres, m/s and degrees, `dt` seconds later."""
+        normal = self._random.gauss
+        keep = math.exp(-dt / self._tau)
+        fresh = math.sqrt(1 - keep * keep)
+        self._slow = [c * keep + fresh * normal(0, 1) for c in self._slow]
+        east, north = (c * self._wander for c in self._slow)
+        speed = min(2.5, abs(normal(0, 1))) * self._speed
+        return self._east + east, self._north + north, speed, self._random.uniform(0, 360)

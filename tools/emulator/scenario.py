@@ -72,6 +72,8 @@ class Gps:
     talker: str = "GN"
     sentences: tuple[str, ...] = ("RMC", "GGA", "GSA")
     cold_start: float = 0.0  # seconds without a fix after power-on
+    first_error: float = 0.0  # metres that the first fix after a cold start or reset is off ...
+    first_tau: float = 3.0  # ... falling to a third in so many seconds
     latency: float = 0.08  # seconds from the epoch to its first byte
     correlated: float = 1.2  # metres, see noise.py
     white: float = 0.05
@@ -125,6 +127,8 @@ _RULES = {
         "must hold RMC and GGA, and otherwise only VTG and GSA",
     ),
     "gps.cold_start": (lambda v: v >= 0, "must not be negative"),
+    "gps.first_error": (lambda v: 0 <= v <= 10000, "must be 0 to 10000 m"),
+    "gps.first_tau": (lambda v: v > 0, "must be above 0 s"),
     "gps.latency": (lambda v: 0 <= v <= 0.5, "must be 0 to 0.5 s"),
     "gps.correlated": (lambda v: 0 <= v <= 100, "must be 0 to 100 m"),
     "gps.white": (lambda v: 0 <= v <= 10, "must be 0 to 10 m"),

@@ -1,0 +1,90 @@
+"""What a GPS receiver shall be set to, and the UBX messages that set a u-blox so."""
+
+from agent.gps import ubx
+
+# Makers' defaults first: 9600 up to M8, 38400 from M9; other rates that configured ones have.
+BAUDS = (38400, 9600, 115200, 57600, 230400, 460800, 19200, 4800)
+_LONGEST = 82  # bytes of a sentence by NMEA 0183, to see whether an epoch fits
+BITS = 10  # of a byte on the line
+CONFIGURABLE = tuple([row[0] for row in ubx.SENTENCES])
+
+
+class SettingsError(ValueError):
+    """Settings that no receiver can fulfil; the text says which."""
+
+
+class Settings:
+    """What a receiver shall be set to.
+
+    baud       rate of the line, tried first and set on a u-blox; None: leave what is found
+    bauds      further rates to look for the receiver at
+    period     ms between fixes, 50..10000
+    sentences  what it shall send, of GGA GLL GSA GSV RMC VTG GST ZDA GNS
+    model      dynamic model; ubx.AUTOMOTIVE
+    save       keep the configuration in the receiver's own memory
+    monitor    ms between questions about antenna and jamming; 0: none
+    """
+
+    def __init__(
+        self,
+        baud=115200,
+        bauds=BAUDS,
+        period=1000,
+        sentences=(b"RMC", b"GGA", b"GSA"),
+        model=ubx.AUTOMOTIVE,
+        save=False,
+        monitor=10_000,
+    ):
+        first = () if baud is None else (baud,)
+        self.bauds = first + tuple([b for b in bauds if b != baud])
+        if not self.bauds or min(self.bauds) < 1200:
+            raise SettingsError("no rate to look for the receiver at, or one below 1200 baud")
+        if not 50 <= period <= 10_000:
+            raise SettingsError("a fix every %d ms: 50 to 10000 can be had" % period)
+        for name in sentences:
+            if name not in CONFIGURABLE:
+                raise SettingsError("sentence %r cannot be turned on" % name)
+        if b"RMC" not in sentences and b"GGA" not in sentences:
+            raise SettingsError("neither RMC nor GGA: there would be no fixes")
+        if baud is not None and len(sentences) * _LONGEST * BITS * 1000 // period > baud:
+            raise SettingsError("%d sentences every %d ms do not fit in %d baud"
+                                % (len(sentences), period, baud))  # fmt: skip
+        self.baud = baud
+        self.period = period
+        self.sentences = tuple(sentences)
+        self.model = model
+        self.save = save
+        self.monitor = monitor
+
+
+def steps(settings, modern, baud):
+    """The configuration: rows (name, message, bytes), the one that sets `baud` first.
+
+    modern: CFG-VALSET, several values by subject, so that a refused one spoils its subject only.
+    """
+    wanted = settings.sentences
+    if not modern:
+        rows = [
+            ("port", ubx.CFG_PRT, ubx.cfg_prt(baud)),
+            ("model", ubx.CFG_NAV5, ubx.cfg_nav5(settings.model)),
+        ]
+        for name, number, _ in ubx.SENTENCES:
+            data = ubx.cfg_msg(ubx.NMEA_CLASS, number, 1 if name in wanted else 0)
+            # Older ones do not know all sentences: what they cannot send need not be turned off.
+            rows.append(("sentences" if name in wanted else "off", ubx.CFG_MSG, data))
+        rows.append(("rate", ubx.CFG_RATE, ubx.cfg_rate(settings.period)))
+        rows.append(("jamming", ubx.CFG_ITFM, ubx.cfg_itfm()))
+        if settings.save:
+            rows.append(("save", ubx.CFG_CFG, ubx.cfg_save()))
+        return rows
+    # Flash is not asked for: a receiver without refuses the message.
+    layers = ubx.LAYER_RAM | ubx.LAYER_BBR if settings.save else ubx.LAYER_RAM
+    subjects = (
+        ("port", ((ubx.KEY_BAUD, baud),)),
+        ("protocols", ((ubx.KEY_IN_UBX, 1), (ubx.KEY_OUT_UBX, 1), (ubx.KEY_OUT_NMEA, 1))),
+        ("model", ((ubx.KEY_MODEL, settings.model),)),
+        ("sentences", [(key, 1 if name in wanted else 0) for name, _, key in ubx.SENTENCES]),
+        ("rate", ((ubx.KEY_PERIOD, settings.period), (ubx.KEY_NAVIGATIONS, 1))),
+        ("jamming", ((ubx.KEY_ITFM, 1),)),
+    )
+    return [(name, ubx.CFG_VALSET, ubx.cfg_valset(items, layers)) for name, items in subjects]
