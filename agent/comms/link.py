@@ -202,9 +202,6 @@ class Link:
             wait = min(wait, max(0, ready - now))
         return wait
 
-    def seconds_in_state(self, now):
-        return (now - self._since) // 1000
-
     def outstanding(self):
         """(PUBACKs outstanding, frames the room has not acknowledged yet)."""
         return len(self._flying), len(self._unproved)

@@ -22,7 +22,7 @@ from agent.port.mqtt_asyncio import tls_cause, tls_context
 _HOLD_S = 0.1
 
 
-class _NamedContext:
+class NamedContext:
     """paho verifies the name that it connects to; we connect to an address, perhaps, and verify
     the name that the operator wrote down."""
 
@@ -162,7 +162,7 @@ class Client:
             topic, payload, qos, retain = options.will
             client.will_set(topic, payload, qos, retain)
         if options.tls:
-            client.tls_set_context(_NamedContext(tls_context(options.tls), options.server_name()))
+            client.tls_set_context(NamedContext(tls_context(options.tls), options.server_name()))
         client.on_socket_open = self._on_socket_open
         client.on_connect_fail = self._on_connect_fail
         client.on_connect = self._on_connect

@@ -4,7 +4,7 @@ The frame is authentic, but an agent may have bugs, or be somebody else's: nothi
 its column gets further than here.
 """
 
-from agent.comms.batch import BatchError, decode
+from agent.comms.batch import decode
 from agent.records import ANCHOR, EVENT, EVENT_NAMES, GAP, POSITION, VALUE
 
 _MAX_TIME = 1 << 45  # ms, the year 3084: sums and differences of two still have a calendar date
@@ -25,14 +25,6 @@ def explode(plaintext):
         else:
             refused += 1
     return records, refused
-
-
-def is_batch(plaintext):
-    try:
-        decode(plaintext)
-    except BatchError:
-        return False
-    return True
 
 
 def event_name(code):

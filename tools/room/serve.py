@@ -16,6 +16,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from agent.port.mqtt_paho import NamedContext
 from tools.files import write_private
 from tools.room import keys as room_keys
 from tools.room.core import Room
@@ -294,21 +295,6 @@ class Server:
                 pass
 
 
-class _NamedContext:
-    """paho verifies the name that it connects to; we connect to an address, perhaps, and verify
-    the name that the operator wrote down."""
-
-    check_hostname = True
-
-    def __init__(self, context, name):
-        self._context = context
-        self._name = name
-
-    def wrap_socket(self, sock, **options):
-        options["server_hostname"] = self._name
-        return self._context.wrap_socket(sock, **options)
-
-
 def _tls_context(tls):
     """Raises ServeError where the files cannot be used."""
     try:
@@ -317,4 +303,4 @@ def _tls_context(tls):
             context.load_cert_chain(tls["cert"], tls["key"])
     except (OSError, ssl.SSLError) as e:
         raise ServeError(f"TLS files of room.json: {e}") from e
-    return _NamedContext(context, tls["server_name"]) if tls["server_name"] else context
+    return NamedContext(context, tls["server_name"]) if tls["server_name"] else context
