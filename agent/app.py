@@ -1,13 +1,13 @@
 """The whole agent on one screen: its parts, how they are wired, and the tasks that drive them.
 
-    UART -> gps.Receiver --fix--+
-    UART <-> obd.Obd ---value---+-> reporting -> recorder -> journal -> link -> MQTT -> room
-    inputs --------------change-+   zones, driving  ^           ^        ^        |
-                                      clock --------+           +-- inbox --------+
+    UART <-> positioning --fix--+
+    UART <-> obd.Obd ---value---+-> tracking -> recorder -> journal -> link -> MQTT -> room
+    inputs --------------change-+                ^           ^        ^        |
+                                      clock -----+           +-- inbox --------+
 
-What stands left of MQTT are machines that take time as an argument; the tasks here and in
-`uplink.py` are all the I/O there is. A fault in one part is counted, told once a minute at most,
-and survived: the other parts never notice.
+What stands left of MQTT are machines that take time as an argument; the tasks here, in
+`positioning.py` and in `uplink.py` are all the I/O there is. A fault in one part is counted, told
+once a minute at most, and survived: the other parts never notice.
 """
 
 import asyncio
@@ -20,21 +20,18 @@ from agent.comms.bootcount import next_boot
 from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
-from agent.driving import Driving
-from agent.gps.receiver import Receiver
 from agent.log import Log
 from agent.obd.poller import Obd
+from agent.positioning import Positioning
 from agent.recorder import Recorder
-from agent.reporting import Reporting, position_record, profiles
+from agent.tracking import Tracking
 from agent.uplink import Uplink
 from agent.vehicle.inputs import Inputs
-from agent.zones import Zones
 
 VERSION = "0.1.0"
 _TICK_MS = 50  # inputs are looked at, batches and flushes checked so often
 _REOPEN_MS = 3000  # a serial port that is not there is tried again so often
 _RESTART_MS = 1000  # a task that failed is started again after that long
-_GPS_LOST_MS = 10000
 _SPEED = signals.by_name("speed")
 
 
@@ -51,13 +48,8 @@ class App:
         self._began = port.uptime_ms()
         self.log = Log(write)
         self.clock = Clock(config["time"]["not_before_utc_ms"])
-        self._profiles = profiles(config["reporting"]["profiles"])
-        self._profile = config["reporting"]["profile"]
-        self.reporting = Reporting(self._profiles[self._profile])
-        self.zones = Zones(config["reporting"]["zones"], list(self._profiles))
-        self.driving = Driving()
-        self.driving.set_limit(self.reporting.profile.limit)
-        self.receiver = Receiver() if config["gps"] else None
+        self.tracking = Tracking(config["reporting"], self._record, self._event_at)
+        self.gps = self._positioning(config) if config["gps"] else None
         self.obd = Obd() if config["obd"] else None
         self.inputs = Inputs()
         self._levels = port.Inputs(_present(config["inputs"] or {}))
@@ -67,7 +59,6 @@ class App:
             port.Storage(kept["dir"]), kept["quota_bytes"], kept["segment_bytes"], kept["flush_ms"]
         )
         self.recorder = Recorder(self.journal, self.clock)
-        self.recorder.report_ms = self.reporting.profile.report_ms
         mqtt = config["mqtt"]
         self.link = Link(self.journal, _random, mqtt["window"], mqtt["backlog_bytes_per_s"])
         self.inbox = Inbox()
@@ -76,13 +67,17 @@ class App:
         )
         self.uplink.on_connected = self._on_connected
         self.session = None
-        self.position = None  # the last POSITION record, recorded or not
         self.readings = {}  # signal id -> (raw, uptime)
-        self._fix_at = None  # uptime of the last valid fix
         self._dtc = None  # the trouble codes last reported
         self._stopping = asyncio.Event()
         self._is_over = False  # nothing more is recorded
         self._tasks = []
+
+    def _positioning(self, config):
+        not_before = config["time"]["not_before_utc_ms"]
+        return Positioning(
+            config["gps"], not_before, self.now, self.log, self._on_fix, self._event_at
+        )
 
     def now(self):
         """Session uptime in ms."""
@@ -116,8 +111,8 @@ class App:
         """Drives all parts until `stop()`."""
         self._spawn("tick", self._tick_task)
         self._spawn("link", self.uplink.run)
-        if self.receiver:
-            self._spawn("gps", self._gps_task)
+        if self.gps:
+            self._spawn("gps", self.gps.run)
         if self.obd:
             self._spawn("obd", self._obd_task)
         await self._stopping.wait()
@@ -131,7 +126,7 @@ class App:
         for part, task in self._tasks:
             if part != "link":
                 task.cancel()
-        self._driven(self.driving.flush())
+        self.tracking.end()
         self._event("stop", "asked to")
         self._is_over = True
         self._keep(self.recorder.flush, self.now())
@@ -153,8 +148,8 @@ class App:
         while True:
             try:
                 await job()
-            except port.UartError as e:
-                self.log.fault(self.now(), part, "UartError", str(e))
+            except (port.UartError, port.TcpError) as e:
+                self.log.fault(self.now(), part, type(e).__name__, str(e))
                 await asyncio.sleep(_REOPEN_MS / 1000)
             except Exception as e:
                 self._fault(part, e)
@@ -183,35 +178,12 @@ class App:
         if self._keep(self.recorder.add, lane, record, self.now()) or lane == records.ALERT:
             self.uplink.wake()
 
-    def _event(self, name, *fields):
+    def _event_at(self, name, t, *fields):
         lane = records.EVENT_LANES[name]
-        self._record(lane, (records.EVENT, self.now(), records.EVENT_CODES[name]) + fields)
+        self._record(lane, (records.EVENT, t, records.EVENT_CODES[name]) + fields)
 
-    def _driven(self, events):
-        """Events of `driving.py`, which have a time of their own."""
-        for name, t, peak, lasted, extra in events:
-            record = (records.EVENT, t, records.EVENT_CODES[name], peak, lasted, extra)
-            self._record(records.EVENT_LANES[name], record)
-            if name == "collision":
-                self.reporting.event()
-
-    def _choose_profile(self):
-        """Panic goes before the siren, the siren before the zone the car is in."""
-        if self.inputs.level("panic"):
-            self.use_profile("event")
-        elif self.inputs.level("siren"):
-            self.use_profile("pursuit")
-        else:
-            self.use_profile(self.zones.profile() or self._profile)
-        limit = self.zones.limit() or self.reporting.profile.limit
-        self._driven(self.driving.set_limit(limit))
-
-    def use_profile(self, name):
-        """Another reporting profile is in force from here on."""
-        if self.reporting.profile.name != name:
-            self.reporting.use(self._profiles[name])
-            self.recorder.report_ms = self.reporting.profile.report_ms
-            self._event("profile", name)
+    def _event(self, name, *fields):
+        self._event_at(name, self.now(), *fields)
 
     # Tasks
 
@@ -221,28 +193,26 @@ class App:
             now = self.now()
             self.recorder.is_online = self.link.state == ONLINE and self.link.proved
             for name, level in self.inputs.feed(self._levels.read(), now):
-                self._on_input(name, level)
-            if self.receiver:
-                self._watch_gps(now)
-            self._driven(self.driving.poll(now))
-            if self._keep(self.recorder.poll, now):
-                self.uplink.wake()
+                self._on_input(name, level, now)
+            if self.gps:
+                self.gps.quality.ignition(self.inputs.level("ignition"), now)
+                self.gps.poll(now)
+            self._poll_records(now)
             self._keep(self.journal.poll, now)
             if self.session.is_spent(now):
                 await self._new_session()
             self._watchdog.feed()
             await asyncio.sleep(_TICK_MS / 1000)
 
-    async def _gps_task(self):
-        uart = port.Uart(self._config["gps"]["port"], self._config["gps"]["baud"])
-        try:
-            while True:
-                data = await uart.read(_TICK_MS)
-                now = self.now()
-                for fix in self.receiver.feed(data, now) if data else self.receiver.poll(now):
-                    self._on_fix(fix)
-        finally:
-            uart.close()
+    def _poll_records(self, now):
+        """Batches that are due go out, and with them the newest position."""
+        self.recorder.report_ms = self.tracking.profile.report_ms
+        is_due = self.recorder.is_due(now) if self.recorder.is_online else None
+        if self.tracking.poll(now, is_due):
+            self._keep(self.recorder.close_all, now)
+            self.uplink.wake()
+        elif self._keep(self.recorder.poll, now):
+            self.uplink.wake()
 
     async def _obd_task(self):
         uart = port.Uart(self._config["obd"]["port"], self._config["obd"]["baud"])
@@ -263,34 +233,14 @@ class App:
     # What the parts report
 
     def _on_fix(self, fix):
-        if not fix.valid:
-            return
-        t = self.clock.gnss(fix.utc, fix.t)
-        if self._fix_at is None:
-            self._event("gps_state", "fix")
-        self._fix_at = fix.t
-        record = position_record(fix, t, fix.quality)
-        self.position = record
-        # Zones first: their profile is in force for this fix already.
-        crossed = self.zones.feed(record, t)
-        for event in crossed:
-            self._event("zone_" + event[0], *event[1:])
-        if crossed:
-            self._choose_profile()
-        self._driven(self.driving.feed_position(record))
-        if self.reporting.position(record):
-            lane = records.CRUMB if self.reporting.is_crumb(record) else records.FINE
-            self._record(lane, record)
+        if fix.valid:
+            self.tracking.fix(fix, self.clock.gnss(fix.utc, fix.t))
 
     def _on_connected(self):
         """What gathered while there was no link goes out at once, ahead of the backlog: the room
         first of all wants to know where the car is now."""
+        self.tracking.flush()
         self._keep(self.recorder.close_all, self.now())
-
-    def _watch_gps(self, now):
-        if self._fix_at is not None and now - self._fix_at > _GPS_LOST_MS:
-            self._fix_at = None
-            self._event("gps_state", "lost")
 
     def _on_obd(self, event):
         kind = event[0]
@@ -298,17 +248,15 @@ class App:
             _, signal, raw, t = event
             self.readings[signal] = (raw, t)
             if signal == _SPEED:
-                self._driven(self.driving.feed_speed(raw * 250 // 9, t))  # km/h to cm/s
-            record = self.reporting.value(signal, raw, t)
-            if record:
-                self._record(records.FINE, record)
+                self._on_speed(raw * 250 // 9, t)  # km/h to cm/s
+            self.tracking.value(signal, raw, t)
         elif kind == "state":
             self.log.line(self.now(), "obd: %s" % event[1])
             self._event("obd_state", event[1])
         elif kind == "dtc":
             if event[1:3] != self._dtc:
                 self._dtc = event[1:3]
-                self.reporting.event()
+                self.tracking.something_happened()
                 self._event("dtc", event[1], *event[2])
         elif kind == "vin":
             self._event("vin", event[1])
@@ -317,13 +265,24 @@ class App:
         elif kind == "error":
             self.log.fault(self.now(), "obd", event[1], str(event[2]))
 
-    def _on_input(self, name, level):
+    def _on_speed(self, speed, t):
+        self.tracking.speed(speed, t)
+        if self.gps:
+            self.gps.quality.obd_speed(speed, t)
+
+    def _on_input(self, name, level, now):
         if level is None:
             self._event("input_unknown", name)
-            return
-        self.reporting.event()
-        self._event(name, int(level))
-        self._choose_profile()
+        else:
+            self.tracking.something_happened()
+            self._event(name, int(level))
+        self.tracking.urge(self._urgent(), now)
+
+    def _urgent(self):
+        """The profile that the inputs ask for: panic's goes before the siren's."""
+        if self.inputs.level("panic"):
+            return "event"
+        return "pursuit" if self.inputs.level("siren") else None
 
     # What people ask
 
@@ -356,8 +315,9 @@ class App:
             "clock": self.clock.counters,
             "faults": self.log.counters,
         }
-        if self.receiver:
-            found["gps"] = self.receiver.counters
+        if self.gps:
+            found["gps"] = self.gps.counters
+            found["gps_quality"] = self.gps.quality.counters
         if self.obd:
             found["obd"] = self.obd.counters
         return found

@@ -6,6 +6,7 @@ The schema is data: a dict is a group of keys; a Key is a value with its kind, d
 import json
 
 from agent.comms.session import Identity
+from agent.gps.settings import SettingsError, from_config
 from agent.reporting import MIN_ERROR_CM, PROFILES
 from agent.zones import MAX_LIMIT, MAX_ZONES, ZoneError
 from agent.zones import check as check_zones
@@ -69,8 +70,20 @@ SCHEMA = {
     },
     "gps": Optional(
         {
-            "port": Key("str", low=1, high=255),
+            "port": Key("str", None, 1, 255, null=True),
             "baud": Key("int", 9600, choices=_BAUDS),
+            # Find the receiver's rate, and set up what is a u-blox; else nothing is written to it.
+            "configure": Key("bool", True),
+            "set_baud": Key("int", 115200, choices=_BAUDS, null=True),  # null: as it is found
+            "period_ms": Key("int", 1000, 50, 10000),
+            "save": Key("bool", False),
+            "gpsd": Optional(
+                {
+                    "host": Key("str", "127.0.0.1", 1, 253),
+                    "port": Key("int", 2947, 1, 65535),
+                    "device": Key("str", None, 1, 255, null=True),
+                }
+            ),
         }
     ),
     "obd": Optional(
@@ -136,6 +149,7 @@ def check(raw):
         check_zones(config["reporting"]["zones"], names)
     except ZoneError as e:
         raise ConfigError("reporting.%s" % e)
+    _check_gps(config["gps"])
     for c in config["vehicle"]:
         if c not in "abcdefghijklmnopqrstuvwxyz0123456789-":
             raise ConfigError("vehicle: %r is not in a-z, 0-9 and -" % c)
@@ -143,6 +157,17 @@ def check(raw):
     if tls and (tls["cert"] is None) != (tls["key"] is None):
         raise ConfigError("mqtt.tls: cert and key go together")
     return config
+
+
+def _check_gps(gps):
+    if gps is None:
+        return
+    if (gps["port"] is None) == (gps["gpsd"] is None):
+        raise ConfigError("gps: either port (a serial line) or gpsd must be given")
+    try:
+        from_config(gps)
+    except SettingsError as e:
+        raise ConfigError("gps: %s" % e)
 
 
 def _group(schema, raw, prefix):
@@ -184,6 +209,12 @@ def _int(rule, value, name):
         raise ConfigError(text % (name, value, ", ".join([str(c) for c in rule.choices])))
     if (rule.low is not None and value < rule.low) or (rule.high is not None and value > rule.high):
         raise ConfigError("%s: %d is not within %d to %d" % (name, value, rule.low, rule.high))
+    return value
+
+
+def _bool(rule, value, name):
+    if value is not True and value is not False:
+        raise ConfigError("%s must be true or false" % name)
     return value
 
 
@@ -235,7 +266,7 @@ def _zones(rule, value, name):
     return value
 
 
-_KINDS = {"int": _int, "str": _str, "hex": _hex, "rows": _rows, "zones": _zones}
+_KINDS = {"int": _int, "bool": _bool, "str": _str, "hex": _hex, "rows": _rows, "zones": _zones}
 
 
 def identity(config):

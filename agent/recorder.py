@@ -69,6 +69,15 @@ class Recorder:
             self._batches[CRUMB].add((GAP, now, lane, sid, first, last, reason), now)
             self.records += 1
 
+    def is_due(self, now):
+        """True when `poll` will close a batch now."""
+        limit = self.report_ms if self.is_online else OFFLINE_MS
+        for lane in (CRUMB, FINE):
+            started = self._batches[lane].started
+            if started is not None and now - started >= limit:
+                return True
+        return False
+
     def poll(self, now):
         """Closes what is due; True when a frame was written. Call it a few times a second."""
         self._add_gaps(now)

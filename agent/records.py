@@ -12,11 +12,13 @@ GAP = 5  # (GAP, t, lane, sid, first, last, reason): frames that are lost for go
 
 # Flags of a position. Bits 0-1 are the quality: 0 none, 1 good, 2 degraded, 3 dead-reckoned.
 QUALITY_MASK = 0x03
+DEAD_RECKONED = 3
 HAS_ALT = 0x04
 HAS_SPEED = 0x08
 HAS_HEADING = 0x10
 HEADING_HELD = 0x20  # the car stands still: the heading is the last one it drove
 HAS_SATS = 0x40
+STANDING = 0x80  # the car stands: position and altitude are frozen where it came to rest, speed 0
 
 # Sources of an anchor.
 SOURCE_GNSS = 1
@@ -58,6 +60,17 @@ EVENTS = (
     (20, "harsh_cornering", CRUMB, "peak cm/s² sideways, ms that it lasted, cm/s before"),
     (21, "collision", ALERT, "peak cm/s², ms that it took, cm/s before"),
     (22, "zone_dwell", CRUMB, "name of the zone, seconds in it"),
+    # GPS: what speaks against a position, or for its being forged (`agent/gps/quality.py`).
+    (23, "gps_jump", ALERT, "metres that no car drives in that time"),
+    (24, "gps_displaced", ALERT, "metres that the car was moved, wheels and ignition at rest"),
+    (25, "gps_speed", ALERT, "1 GPS and wheels are apart for 10 s, 0 no more; cm/s of each"),
+    (26, "gps_stuck", CRUMB, "1 the wheels turn, the position stays; 0 it moves again"),
+    (27, "gps_time", CRUMB, "rollover (not believed), step or leap"),
+    # The receiver itself (`agent/gps/setup.py`).
+    (28, "gps_receiver", CRUMB, "what it says that it is; empty: nothing, so it is no u-blox"),
+    (29, "gps_setup", CRUMB, "configured, refused, unanswered or reset; steps in vain, step, sign"),
+    (30, "gps_antenna", CRUMB, "its state: unknown, init, ok, short or open"),
+    (31, "gps_jamming", CRUMB, "the state: unknown, ok, warning or critical"),
 )
 EVENT_CODES = {name: code for code, name, _, _ in EVENTS}
 EVENT_NAMES = {code: name for code, name, _, _ in EVENTS}

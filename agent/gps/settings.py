@@ -57,6 +57,16 @@ class Settings:
         self.monitor = monitor
 
 
+def from_config(config):
+    """The Settings that the configuration's group `gps` asks for, or None: nothing is written to
+    the receiver. Raises SettingsError."""
+    if not config["configure"]:
+        return None
+    first = config["baud"]
+    bauds = [first] + [baud for baud in BAUDS if baud != first]  # noqa: RUF005
+    return Settings(config["set_baud"], bauds, config["period_ms"], save=config["save"])
+
+
 def steps(settings, modern, baud):
     """The configuration: rows (name, message, bytes), the one that sets `baud` first.
 

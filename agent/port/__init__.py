@@ -3,7 +3,9 @@
 Everything else in `agent/` imports what it needs from here, by these names:
 
 NAME            'cpython', 'unix' (MicroPython on a PC) or 'esp32'
-Uart            serial line: `await read(ms)`, `write(data)`, `close()`; raises UartError
+Uart            serial line: `await read(ms)`, `write(data)`, `set_baud(rate)`, `close()`; raises
+                UartError
+open_tcp        awaits a TCP line: `await read(ms)`, `await write(data)`, `close()`; raises TcpError
 Storage         files of one folder with a flush that is real; raises StorageError
 Aead            AES-256-CCM: `seal(nonce, data, aad)`, `open(nonce, data, aad)`; raises AeadError
 hmac_sha256, sha256, x25519, x25519_steps, random_bytes
@@ -27,7 +29,14 @@ elif sys.platform == "esp32":
 else:
     from agent.port import unix as _impl
 
-from agent.port.errors import AeadError, PortError, StorageError, UartError  # noqa: F401
+from agent.port.errors import (  # noqa: F401
+    AeadError,
+    PortError,
+    StorageError,
+    TcpError,
+    UartError,
+)
+from agent.port.tcp import TcpLine
 
 NAME = _impl.NAME
 Aead = _impl.Aead
@@ -47,5 +56,11 @@ uptime_ms = _impl.uptime_ms
 wait = _impl.wait
 x25519 = _impl.x25519
 x25519_steps = _impl.x25519_steps
+
+
+async def open_tcp(host, port, ms):
+    return await TcpLine.open(host, port, ms, _impl.within)
+
+
 # Last, as the clients stand on the protocol in agent/comms, which may use all of the above.
 mqtt_client = _impl.mqtt_client_class()

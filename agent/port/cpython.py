@@ -124,6 +124,12 @@ class Uart:
         except (serial.SerialException, OSError) as e:
             raise UartError("serial port %s: write: %s" % (self._path, e)) from e
 
+    def set_baud(self, rate):
+        try:
+            self._serial.baudrate = rate
+        except (serial.SerialException, ValueError, OSError) as e:
+            raise UartError("serial port %s: %d baud: %s" % (self._path, rate, e)) from e
+
     def close(self):
         if self._serial.is_open:
             asyncio.get_running_loop().remove_reader(self._serial.fileno())
@@ -177,13 +183,18 @@ def mqtt_client_class():
     return Client
 
 
+async def within(awaitable, ms):
+    """Its result, or asyncio.TimeoutError after so many milliseconds."""
+    # Not asyncio.wait_for: in 3.11 it swallows a cancellation that meets the result, and a task
+    # that is to end goes on for ever.
+    async with asyncio.timeout(ms / 1000):
+        return await awaitable
+
+
 async def wait(event, ms):
     """True when the event came within so many milliseconds."""
-    # Not asyncio.wait_for: in 3.11 it swallows a cancellation that meets the event, and a task
-    # that is to end goes on for ever.
     try:
-        async with asyncio.timeout(ms / 1000):
-            await event.wait()
+        await within(event.wait(), ms)
         return True
     except TimeoutError:
         return False

@@ -9,6 +9,10 @@ class UartError(PortError):
     """A serial line could not be opened, or was lost."""
 
 
+class TcpError(PortError):
+    """A TCP line could not be opened, or was lost."""
+
+
 class StorageError(PortError):
     """A file could not be written, read or removed; `full` tells that the space is used up."""
 

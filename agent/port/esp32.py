@@ -19,6 +19,7 @@ from agent.port.micropython import (  # noqa: F401
     unpackb,
     uptime_ms,
     wait,
+    within,
     x25519,
     x25519_steps,
 )
@@ -51,6 +52,9 @@ class Uart:
 
     def write(self, data):
         self._uart.write(data)
+
+    def set_baud(self, rate):
+        self._uart.init(baudrate=rate)
 
     def close(self):
         self._uart.deinit()

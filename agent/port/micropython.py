@@ -82,10 +82,13 @@ def mqtt_client_class():
     return Client
 
 
+within = asyncio.wait_for_ms  # (awaitable, ms): its result, or asyncio.TimeoutError
+
+
 async def wait(event, ms):
     """True when the event came within so many milliseconds."""
     try:
-        await asyncio.wait_for_ms(event.wait(), ms)
+        await within(event.wait(), ms)
         return True
     except asyncio.TimeoutError:
         return False

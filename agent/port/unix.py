@@ -19,6 +19,7 @@ from agent.port.micropython import (  # noqa: F401
     unpackb,
     uptime_ms,
     wait,
+    within,
     x25519,
     x25519_steps,
 )
@@ -29,14 +30,22 @@ _READ = 512
 _CONTROLS = 6
 _VTIME = 5
 _VMIN = 6
+_SPEEDS = (4, 5)  # in, out
+# termios knows rates by codes (asm-generic/termbits.h).
+_RATES = {
+    4800: 0o14, 9600: 0o15, 19200: 0o16, 38400: 0o17, 57600: 0o10001, 115200: 0o10002,
+    230400: 0o10003, 460800: 0o10004, 500000: 0o10005, 921600: 0o10007,
+}  # fmt: skip
 
 
-def _set_line(fd):
+def _set_line(fd, rate):
     """Raw bytes, and reads that return with what there is: `read(n)` here calls the system until n
     bytes are there or nothing more comes, and would hold the loop while the line is silent."""
     termios.setraw(fd)
     attributes = termios.tcgetattr(fd)
     attributes[_CONTROLS][_VTIME] = attributes[_CONTROLS][_VMIN] = 0
+    for place in _SPEEDS:
+        attributes[place] = _RATES[rate]
     termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
 
@@ -46,7 +55,9 @@ class Uart:
     def __init__(self, path, baud):
         try:
             self._file = open(path, "r+b")  # noqa: SIM115 open as long as the line is used
-            _set_line(self._file.fileno())
+            _set_line(self._file.fileno(), baud)
+        except KeyError:
+            raise UartError("serial port %s: no rate of %d baud" % (path, baud))
         except OSError as e:
             raise UartError("serial port %s: error %s" % (path, e.args[0] if e.args else e))
         self._path = path
@@ -69,6 +80,12 @@ class Uart:
             self._file.write(data)
         except OSError as e:
             raise UartError("serial port %s: write: %s" % (self._path, e))
+
+    def set_baud(self, rate):
+        try:
+            _set_line(self._file.fileno(), rate)
+        except (KeyError, OSError) as e:
+            raise UartError("serial port %s: %d baud: error %s" % (self._path, rate, e))
 
     def close(self):
         self._file.close()

@@ -16,6 +16,7 @@ AGENT = sorted((ROOT / "agent").rglob("*.py"))
 # From the bottom up; a module imports from its own layer's package and from layers below.
 LAYERS = (
     ("agent.port",),
+    ("agent.tables",),
     ("agent.records", "agent.signals", "agent.log"),
     (
         "agent.comms",
@@ -27,7 +28,7 @@ LAYERS = (
         "agent.zones",
         "agent.driving",
     ),
-    ("agent.recorder", "agent.config", "agent.uplink"),
+    ("agent.recorder", "agent.config", "agent.uplink", "agent.positioning", "agent.tracking"),
     ("agent.app",),
     ("agent.__main__",),
 )

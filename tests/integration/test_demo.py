@@ -60,10 +60,10 @@ def test_all_that_was_journalled_is_in_the_room_and_equal_to_what_was_sent(resul
     for key in ("missing", "duplicates", "invented", "gaps", "values_wrong"):
         assert figures[key] == 0, done.stderr
     assert figures["records_journalled"] == figures["records_received"]
-    # bt451 stands for its first five seconds and has 17 fixes in all.
-    assert figures["positions"] >= (4 if "capture" in name else SECONDS * 0.7)
+    # A track is drawn within 5 m by few positions, and a report goes out every 5 s.
+    assert figures["positions"] >= SECONDS / 5
     assert figures["readings"] >= SECONDS
-    assert figures["values_compared"] >= figures["positions"] * 6 - 6 + figures["readings"]
+    assert figures["values_compared"] >= figures["positions"] * 4 - 4 + figures["readings"]
 
 
 def children_of(pid):

@@ -123,7 +123,7 @@ def _silent(folder, interpreter):
             silent_at = system.status()
             time.sleep(120)
             after = system.status()
-            # A fix a second while it drives, readings beside it: well over one record a second.
+            # Two readings a second, and positions beside them.
             assert after["records"] - silent_at["records"] > 120
             assert after["link"] != "online"
             known = {(sid, number) for sid, number, _ in system.received()}

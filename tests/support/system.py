@@ -11,6 +11,7 @@ from agent.comms import segment
 from tools import provision
 from tools.demo import run as demo
 from tools.demo.children import Child, find_micropython
+from tools.demo.received import Received
 from tools.room import keys
 from tools.room.sqlite import SqliteStore
 from tools.room.store import StoreError
@@ -20,10 +21,11 @@ VEHICLE = "v-test0001"
 
 class System:
     """`interpreter`: "cpython" or "micropython"; `port`: where the agent finds its broker, and
-    `room_port` where the room finds it."""
+    `room_port` where the room finds it; `scenario`: what the emulated car does, by file."""
 
-    def __init__(self, folder, interpreter, port, room_port=None, **settings):
+    def __init__(self, folder, interpreter, port, room_port=None, scenario=None, **settings):
         self.folder = folder
+        self._scenario = ["--scenario", str(scenario)] if scenario else []
         self.room_folder = folder / "room"
         self.journal = folder / "journal"
         self._interpreter = interpreter
@@ -48,7 +50,7 @@ class System:
 
     def _emulator(self):
         return [sys.executable, "-m", "tools.emulator", "--truth", str(self.folder / "truth.jsonl"),
-                "--json", "--attached"]  # fmt: skip
+                "--json", "--attached", *self._scenario]  # fmt: skip
 
     def _start(self, name, command):
         self._starts += 1
@@ -139,6 +141,10 @@ class System:
             return [(event.name, event.fields) for event in store.events(VEHICLE)]
         finally:
             store.close()
+
+    def positions(self):
+        """What the room has of the vehicle's way, as rows (see `tools.demo.received`)."""
+        return Received(self.room_folder, VEHICLE).positions
 
     def close(self):
         for child in reversed(self._running.values()):

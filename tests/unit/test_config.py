@@ -94,6 +94,11 @@ def test_groups_may_be_left_out_or_null():
     assert config.check(changed("gps.port", "/dev/ttyS0"))["gps"] == {
         "port": "/dev/ttyS0",
         "baud": 9600,
+        "configure": True,
+        "set_baud": 115200,
+        "period_ms": 1000,
+        "save": False,
+        "gpsd": None,
     }
     assert config.check(changed("inputs.panic", "17"))["inputs"] == {
         "panic": "17",
@@ -109,18 +114,48 @@ def test_a_missing_key_is_named():
     for group, first in (("mqtt", "mqtt.host"), ("journal", "journal.dir")):
         assert error(without(group)) == "key %s is missing" % first
     assert error(without("keys")).startswith("key keys.")
-    assert error(changed("gps", {})) == "key gps.port is missing"
+    assert error(changed("obd", {})) == "key obd.port is missing"
     assert error(changed("mqtt.tls", {})) == "key mqtt.tls.ca is missing"
 
 
 def test_an_unknown_key_is_named_with_those_that_are_known():
-    assert error(changed("gps.bauds", 9600)) == "unknown key gps.bauds; known are baud, port"
+    assert error(changed("gps.bauds", 9600)) == (
+        "unknown key gps.bauds; known are baud, configure, gpsd, period_ms, port, save, set_baud"
+    )
     assert error(changed("speed", 1)) == (
         "unknown key speed; known are gps, inputs, journal, keys, mqtt, obd, reporting, time, "
         "vehicle"
     )
     for path in ("keys.x", "mqtt.x", "mqtt.tls.x", "obd.x", "inputs.x", "journal.x", "time.x"):
         assert error(changed(path, 1)).startswith("unknown key %s; known are " % path)
+
+
+def gps(**keys):
+    group = {"port": "/dev/ttyS0"}
+    group.update(keys)
+    return changed("gps", group)
+
+
+def test_positions_come_from_one_source():
+    either = "gps: either port (a serial line) or gpsd must be given"
+    assert error(changed("gps", {})) == either
+    assert error(gps(gpsd={})) == either
+    assert config.check(changed("gps.gpsd", {}))["gps"]["gpsd"] == {
+        "host": "127.0.0.1",
+        "port": 2947,
+        "device": None,
+    }
+
+
+def test_the_receiver_is_asked_for_what_it_can_do():
+    assert config.check(gps(period_ms=100))["gps"]["period_ms"] == 100
+    assert error(gps(period_ms=100, set_baud=9600)) == (
+        "gps: 3 sentences every 100 ms do not fit in 9600 baud"
+    )
+    assert config.check(gps(configure=False, period_ms=100, set_baud=9600))
+    assert config.check(gps(set_baud=None))["gps"]["set_baud"] is None
+    assert error(gps(configure=1)) == "gps.configure must be true or false"
+    assert error(gps(period_ms=20)) == "gps.period_ms: 20 is not within 50 to 10000"
 
 
 def test_a_wrong_value_is_named():

@@ -161,3 +161,14 @@ def test_a_batch_too_large_for_a_frame_becomes_two():
     batches = car.records(FINE)
     assert len(batches) == 2
     assert sorted(sum(batches, [])) == sorted(wild)
+
+
+def test_it_says_beforehand_when_a_batch_is_due():
+    car = Car()
+    assert not car.recorder.is_due(99999)
+    car.recorder.add(FINE, value(100), 100)
+    assert not car.recorder.is_due(100 + car.recorder.report_ms - 1)
+    assert car.recorder.is_due(100 + car.recorder.report_ms)
+    car.recorder.is_online = False
+    assert not car.recorder.is_due(100 + OFFLINE_MS - 1)
+    assert car.recorder.is_due(100 + OFFLINE_MS)

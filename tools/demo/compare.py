@@ -3,6 +3,8 @@
 Both sides are brought to one time line: the emulator logs when each epoch or answer was handed to
 the UART, the room's records carry the agent's uptime, and `origin_ms` is the wall time of the
 agent's uptime 0. Every record must equal, field by field, something that was sent at that time.
+While the car stands its position is frozen: it must be one that was sent before. What the agent
+reckoned while GPS was lost is nowhere in the log and only counted.
 """
 
 from bisect import bisect_left, bisect_right
@@ -18,6 +20,7 @@ _EARLIEST_MS = -400
 _LATEST_MS = 1200
 _DATING_MS = 200  # how far a position's UTC may be off the receiver's own
 _FIELDS = ("lat", "lon", "alt", "speed", "heading", "sats")
+_FROZEN = ("lat", "lon", "alt", "speed")
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Result:
     compared: int = 0
     positions: int = 0
     values: int = 0
+    reckoned: int = 0
     wrong: list = field(default_factory=list)
 
 
@@ -45,8 +49,15 @@ class _Series:
 def compare(positions, values, truth, origin_ms, check_dates):
     """positions, values: rows of `tools.room.track`; truth: rows of the emulator's log."""
     result = Result()
-    epochs = _Series([row for row in truth if row["k"] == "gps" and row["valid"]])
+    sent = [row for row in truth if row["k"] == "gps" and row["valid"]]
+    epochs = _Series(sent)
+    places = {(row["lat"], row["lon"], row["alt"]): row["utc"] for row in reversed(sent)}
     for position in sorted(positions, key=lambda row: row["t"]):
+        if position["reckoned"]:
+            result.reckoned += 1
+            continue
+        if position["standing"]:
+            _compare_frozen(result, position, places, origin_ms)
         _compare_position(result, position, epochs, origin_ms, check_dates)
     by_signal = {}
     for row in truth:
@@ -64,10 +75,23 @@ def compare(positions, values, truth, origin_ms, check_dates):
     return result
 
 
+def _compare_frozen(result, position, places, origin_ms):
+    """The frozen position of a car that stands must have been sent before; the rest of its fields
+    is compared like any other's."""
+    place = (position["lat"], position["lon"], position["alt"])
+    first = places.get(place)
+    result.compared += 1
+    if first is None or first > origin_ms + position["t"] + _LATEST_MS or position["speed"] != 0:
+        text = f"position at {position['t']} ms: frozen at {place}, which was not sent before"
+        result.wrong.append(text)
+
+
 def _compare_position(result, position, epochs, origin_ms, check_dates):
     # An agent that starts in the middle of an epoch has heard only the rest of it.
     is_first = not result.positions
     fields = [name for name in _FIELDS if not (is_first and position[name] is None)]
+    if position["standing"]:
+        fields = [name for name in fields if name not in _FROZEN]
     result.positions += 1
     result.compared += len(fields)
     candidates = epochs.near(origin_ms + position["t"])

@@ -39,6 +39,9 @@ class Received:
             row = {"t": t, "utc": dating.utc(t), "lat": lat, "lon": lon, "alt": alt}
             row |= {"speed": speed, "heading": heading, "sats": sats}
             row["heading_held"] = bool(flags & records.HEADING_HELD)
+            row["standing"] = bool(flags & records.STANDING)
+            row["quality"] = flags & records.QUALITY_MASK
+            row["reckoned"] = flags & records.QUALITY_MASK == records.DEAD_RECKONED
             self.positions.append(row)
         elif record[0] == records.VALUE:
             _, t, signal, raw = record

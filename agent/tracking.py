@@ -1,0 +1,125 @@
+"""What the car does on the road becomes records: positions, zones, manner of driving.
+
+    fix ---------+--> zones --profile, limit--+
+                 +--> reporting <-------------+--positions--> record(lane, record)
+    wheels' speed+--> driving <---------------+--events-----> event(name, t, fields ...)
+
+A machine without I/O; times are session uptime in ms.
+"""
+
+from agent.driving import Driving
+from agent.gps.quality import REASON_RECKONED, REASON_STANDING
+from agent.records import CRUMB, FINE, STANDING
+from agent.reporting import Reporting, position_record, profiles
+from agent.zones import Zones
+
+LOST_MS = 10000  # without a fix by the receiver for so long GPS is told to be lost
+
+
+class Tracking:
+    """`fix`, `speed`, `value` and `something_happened` take in, `poll` what is due by time."""
+
+    def __init__(self, config, record, event):
+        """config: the group `reporting`; record(lane, record), event(name, t, *fields): take what
+        comes out."""
+        self._record = record
+        self._event = event
+        self._profiles = profiles(config["profiles"])
+        self._usual = config["profile"]
+        self._urgent = None  # the profile that the inputs ask for, or None
+        self.reporting = Reporting(self._profiles[self._usual])
+        self.zones = Zones(config["zones"], list(self._profiles))
+        self.driving = Driving()
+        self.driving.set_limit(self.profile.limit)
+        self.position = None  # the last POSITION record, recorded or not
+        self._fix_at = None  # uptime of the receiver's last valid fix
+
+    @property
+    def profile(self):
+        """The reporting profile in force."""
+        return self.reporting.profile
+
+    # In
+
+    def fix(self, fix, t):
+        """A valid fix, judged by `gps.quality`; `t`: the uptime that it is recorded with."""
+        if fix.reason != REASON_RECKONED:  # what is reckoned says nothing of the receiver
+            if self._fix_at is None:
+                self._event("gps_state", t, "fix")
+            self._fix_at = fix.t
+        is_standing = fix.reason == REASON_STANDING
+        record = position_record(fix, t, fix.quality | (STANDING if is_standing else 0))
+        self.position = record
+        # Zones first: their profile is in force for this fix already.
+        crossed = self.zones.feed(record, t)
+        for event in crossed:
+            self._event("zone_" + event[0], t, *event[1:])
+        if crossed:
+            self._choose(t)
+        self._driven(self.driving.feed_position(record))
+        self._keep(self.reporting.feed(record))
+
+    def speed(self, speed, t):
+        """The wheels' speed in cm/s, as OBD tells it."""
+        self._driven(self.driving.feed_speed(speed, t))
+
+    def value(self, signal, raw, t):
+        """A reading of OBD, recorded when it is due."""
+        record = self.reporting.value(signal, raw, t)
+        if record:
+            self._record(FINE, record)
+
+    def something_happened(self):
+        """Where the car is now is worth a record, whatever the profile says: the newest fix, and
+        the next."""
+        self.flush()
+        self.reporting.event()
+
+    def urge(self, name, now):
+        """The inputs ask for a profile that goes before the zone's and the usual one, or None."""
+        self._urgent = name
+        self._choose(now)
+
+    def poll(self, now, is_leaving):
+        """What is due by time alone; call it a few times a second while the link is up or not.
+        is_leaving: None without a connection; with one, whether a batch goes out now. True when a
+        position was recorded that should not wait for a batch's time."""
+        self._driven(self.driving.poll(now))
+        if self._fix_at is not None and now - self._fix_at > LOST_MS:
+            self._fix_at = None
+            self.flush()
+            self._event("gps_state", now, "lost")
+        if is_leaving is None:
+            return False
+        kept = self.reporting.poll(now, is_leaving)
+        self._keep(kept)
+        return bool(kept) and not is_leaving
+
+    def flush(self):
+        """The newest fix is recorded if it is not yet: a batch goes out, or something happened."""
+        self._keep(self.reporting.flush())
+
+    def end(self):
+        """Nothing more comes in: what is under way is over."""
+        self._driven(self.driving.flush())
+        self.flush()
+
+    # Out
+
+    def _keep(self, positions):
+        for record in positions:
+            self._record(CRUMB if self.reporting.is_crumb(record) else FINE, record)
+
+    def _driven(self, events):
+        for name, t, peak, lasted, extra in events:
+            self._event(name, t, peak, lasted, extra)
+            if name == "collision":
+                self.something_happened()
+
+    def _choose(self, now):
+        """The profile and the speed limit in force: the smallest zone's go before the usual."""
+        name = self._urgent or self.zones.profile() or self._usual
+        if self.profile.name != name:
+            self.reporting.use(self._profiles[name])
+            self._event("profile", now, name)
+        self._driven(self.driving.set_limit(self.zones.limit() or self.profile.limit))
