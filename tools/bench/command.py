@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import gps, wire
+from tools.bench import gps, obd, wire
 
-BENCHES = {"wire": wire.run, "gps": gps.run}
+BENCHES = {"wire": wire.run, "gps": gps.run, "obd": obd.run}
 
 
 def bench(
@@ -30,7 +30,17 @@ def bench(
         if as_json:
             print(json.dumps(figures))
             continue
-        table = Table("figure", "value", title=chosen)
-        for key, value in figures.items():
-            table.add_row(key, str(value))
+        _show(chosen, figures)
+
+
+def _show(name, figures):
+    rows = figures.pop("rows", [])
+    if rows:
+        table = Table(*(key.replace("_", " ") for key in rows[0]), title=name)
+        for row in rows:
+            table.add_row(*(str(value) for value in row.values()))
         Console().print(table)
+    table = Table("figure", "value", title=name)
+    for key, value in figures.items():
+        table.add_row(key, str(value))
+    Console().print(table)
