@@ -1,0 +1,1 @@
+"""What is kept readable here and generated for the agent: PIDs, trouble codes."""
