@@ -12,6 +12,7 @@ from agent.gps.fix import (
     QUALITY_GOOD,
     QUALITY_NONE,
 )
+from agent.gps.quality import Quality
 from agent.gps.receiver import STALLED_MS, Receiver
 
 app = typer.Typer(help="Decode GPS receivers' output.", no_args_is_help=True)
@@ -95,7 +96,8 @@ def decode(
 
     Example: patrol gps decode drive.nmea --json
     """
-    receiver = Receiver()
+    # A capture has no clock, so nothing can be said of how long a receiver has settled.
+    receiver = Receiver(quality=Quality(settle=0))
     try:
         for fix in decode_file(file, receiver):
             record = to_json(fix)
