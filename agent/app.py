@@ -208,7 +208,8 @@ class App:
         """Batches that are due go out, and with them the newest position."""
         self.recorder.report_ms = self.tracking.profile.report_ms
         is_due = self.recorder.is_due(now) if self.recorder.is_online else None
-        if self.tracking.poll(now, is_due):
+        if self.tracking.poll(now, is_due) or is_due:
+            # All lanes: the newest position may be in either.
             self._keep(self.recorder.close_all, now)
             self.uplink.wake()
         elif self._keep(self.recorder.poll, now):
@@ -239,8 +240,9 @@ class App:
     def _on_connected(self):
         """What gathered while there was no link goes out at once, ahead of the backlog: the room
         first of all wants to know where the car is now."""
-        self.tracking.flush()
-        self._keep(self.recorder.close_all, self.now())
+        now = self.now()
+        self.tracking.poll(now, True)
+        self._keep(self.recorder.close_all, now)
 
     def _on_obd(self, event):
         kind = event[0]

@@ -11,12 +11,14 @@ Positions are kept in one of two ways:
   window opens anew from there. At most `MAX_FIXES` gather, and one position is kept at the latest
   when the profile's standing rhythm is over (the longest silence).
 
-What a bound costs is time: a fix is known to be needed only when a later one breaks the line. So
-the newest position is kept ahead of that (`poll`) once the report interval is over and the car is
-further than the bound from where it was last said to be: a room that hears the agent live is never
-wrong by more than the bound for longer than that. It makes one more position per report interval
-of driving. Without a connection nobody waits, and nothing but the bound decides. At a report, an
-event, a loss of the fix and a stop `flush` keeps the newest.
+What a bound costs is time: a fix is known to be needed only when a later one breaks the line. Who
+hears the agent live draws the car ahead instead: from the last position that came it goes on with
+that one's speed and heading (`ahead`). The agent reckons the same, and as soon as that is wrong by
+more than `LIVE` times the bound, the newest position is kept and goes out (`poll`), at most once
+in a report interval. So a car that drives on steadily, or stands, costs nothing but the longest
+silence, and one that brakes or turns is on the map within seconds. Without a connection nobody
+waits, and nothing but the bound decides. At an event, a loss of the fix and a stop `flush` keeps
+the newest.
 
 A reading is recorded at most every so often, by signal. A machine without I/O: `now` and the fixes'
 times are uptime in ms.
@@ -49,6 +51,10 @@ _GAP_MS = 10000  # between fixes further apart nothing is known: both ends are k
 MIN_ERROR_CM = 50  # a smaller bound is below what a receiver's noise lets through
 # A reader that rounds what it draws to micro-degrees is wrong by half of one both ways: 8 cm.
 _ROUNDING_CM = 8
+# The live map may be wrong by so many times the bound of the track: 25 m on patrol, 5 m in pursuit.
+# With 1 a frame is due at every change of speed, twice as many.
+LIVE = 5
+AHEAD_MS = 60000  # beyond that nobody knows: the car is drawn no further
 _ONE = 4096  # 1.0 in the fixed point of a cosine
 # On top of the cosine at the line's begin: its rounding, and its change over _FAR.
 _MARGIN = 6
@@ -129,6 +135,25 @@ def between(a, b, t):
     return a[2] + (2 * (b[2] - a[2]) * part + span) // (2 * span), _around(lon)
 
 
+def ahead(record, t):
+    """(lat, lon) where the car of a POSITION record is expected at uptime `t`: it goes on with its
+    speed and heading, `AHEAD_MS` at most; what stands, or has no speed or heading, stays."""
+    speed, heading = record[5], record[6]
+    if speed is None or heading is None or speed < _STILL:
+        return record[2], record[3]
+    way = speed * max(0, min(AHEAD_MS, t - record[1])) * 10 // 111195  # micro-degrees of latitude
+    angle = math.radians(heading / 100)
+    narrowing = max(0.01, math.cos(math.radians(record[2] / 1000000)))
+    lon = record[3] + int(way * math.sin(angle) / narrowing)
+    return record[2] + int(way * math.cos(angle)), _around(lon)
+
+
+def _is_astray(record, fix, error_cm):
+    """True when going on from `record` does not lead to `fix` within `error_cm`."""
+    lat, lon = ahead(record, fix[1])
+    return distance_cm(lat, lon, fix[2], fix[3]) > error_cm
+
+
 def is_straight(a, b, fixes, error_cm):
     """True when the line from record `a` to `b` passes each of `fixes` within `error_cm`.
 
@@ -186,6 +211,8 @@ class Reporting:
         self._crumb = None  # the last one that was a breadcrumb
         self._values = {}  # signal id -> uptime of its last record
         self._force = False
+        self._told = None  # the newest POSITION record that went out while connected, as far as
+        self._told_at = None  # `poll` knows, and when
         self.use(profile)
 
     def use(self, profile):
@@ -204,7 +231,7 @@ class Reporting:
         newest = self._fixes[-1] if self._fixes else last
         if newest is None:
             return self._keep([], record)
-        if not 0 < record[1] - newest[1] <= _GAP_MS:
+        if self._error_cm and not 0 < record[1] - newest[1] <= _GAP_MS:
             return self._keep(self._fixes[-1:], record)  # no line joins these two
         if self._force or self._is_overdue(last, newest, record):
             is_one = is_straight(last, record, self._fixes, self._error_cm)
@@ -244,27 +271,26 @@ class Reporting:
         return kept
 
     def poll(self, now, is_leaving=False):
-        """For the time while connected: like `flush`, once a fix waits for the report interval and
-        the car is further than the bound from its last kept position; else an empty list.
-        is_leaving: a batch goes out now, so that nothing has to wait."""
-        if not self._fixes:
-            return []
-        if not is_leaving and now - self._fixes[0][1] + _JITTER_MS < self.profile.report_ms:
-            return []
-        last, newest = self._last, self._fixes[-1]
-        if distance_cm(last[2], last[3], newest[2], newest[3]) <= self._error_cm:
-            return []
-        return self.flush()
+        """For the time while connected: like `flush`, once the car is not where whoever listens
+        draws it by `ahead`, and the report interval is over; else an empty list.
 
-    def position(self, record):
-        """True when this POSITION record is to be kept by the rhythm alone. Not to be mixed with
-        `feed`, which takes its place."""
-        last = self._last
-        if last is None or self._force or self._is_due(last, record):
-            self._last = record
-            self._force = False
-            return True
-        return False
+        What it returns is to go out now. is_leaving: a batch goes out now anyway, with all that
+        was kept: the newest joins it where the last kept one does not lead to it."""
+        kept = []
+        if self._fixes and (self._is_to_join() if is_leaving else self._is_to_go(now)):
+            kept = self.flush()
+        if kept or is_leaving:
+            self._told = self._last
+            self._told_at = now
+        return kept
+
+    def _is_to_join(self):
+        return _is_astray(self._last, self._fixes[-1], self._error_cm)
+
+    def _is_to_go(self, now):
+        if self._told_at is not None and now - self._told_at + _JITTER_MS < self.profile.report_ms:
+            return False
+        return _is_astray(self._told or self._last, self._fixes[-1], LIVE * self._error_cm)
 
     def _is_due(self, last, record):
         profile = self.profile

@@ -1,12 +1,14 @@
 """Batches: records gathered into one plaintext, small by differences; and back again.
 
 The plaintext is a MessagePack array of sections (`docs/wire.md`). The columns of a track or a
-series are packed together by `rice.py`: a second of driving takes some three bytes, and a column
+series are packed together by `columns.py`: a second of driving takes some three bytes, and a column
 that does not change, or time at a steady rate, next to nothing.
 """
 
 from agent import port
-from agent.comms import course, rice
+from agent.comms import columns, course
+from agent.comms.columns import Kind
+from agent.comms.rice import RiceError
 from agent.records import (
     ANCHOR,
     EVENT,
@@ -15,6 +17,7 @@ from agent.records import (
     HAS_HEADING,
     HAS_SATS,
     HAS_SPEED,
+    HEADING_HELD,
     POSITION,
     VALUE,
 )
@@ -23,11 +26,22 @@ MAX_POSITIONS = 60  # a minute at 1 Hz: beyond that a lost frame hurts more than
 MAX_VALUES = 240  # readings in a batch: about 1 KB, what a small chip seals and sends at once
 MAX_EVENTS = 16
 MAX_ROWS = 600  # what a reader accepts in a section, before it makes room for it
-# What the columns wrap at: t, lat, lon, alt, speed, heading, sats, flags.
-_TRACK = (0, 0, 0, 0, 0, 36000, 0, 0)
-_SERIES = (0, 0)
-# (index in a POSITION record, flag that says the value is there)
-_OPTIONAL = ((4, HAS_ALT), (5, HAS_SPEED), (6, HAS_HEADING), (7, HAS_SATS))
+MAX_RECORDS = 4096  # ... and in a plaintext, as rows that repeat take no bytes
+# A track's columns in the order of the wire: index in the POSITION record, and the kind. Flags come
+# first as they say which rows have a value; speed and heading before what follows from them. The
+# first values' parameters are for an hour of uptime, a mid latitude, a town's altitude and speed.
+_TRACK = (
+    (8, Kind(8)),
+    (1, Kind(24)),
+    (5, Kind(11, known=HAS_SPEED)),
+    (6, Kind(15, modulus=36000, known=HAS_HEADING, held=HEADING_HELD)),
+    (2, Kind(25)),
+    (3, Kind(25)),
+    (4, Kind(13, known=HAS_ALT)),
+    (7, Kind(4, known=HAS_SATS)),
+)
+_TRACK_KINDS = tuple([kind for _, kind in _TRACK])
+_SERIES = (Kind(24), Kind(9))  # t, value
 
 
 class BatchError(ValueError):
@@ -92,34 +106,35 @@ class Batch:
             sections.append(_track_section(self._track))
         for signal in sorted(self._series):
             rows = self._series[signal]
-            columns = [[row[1] for row in rows], [row[3] for row in rows]]
-            sections.append([VALUE, signal, len(rows), rice.pack(columns, _SERIES)])
+            both = [[row[1] for row in rows], [row[3] for row in rows]]
+            sections.append([VALUE, signal, len(rows), columns.pack(both, _SERIES)])
         for event in self._events:
             sections.append(list(event))
         return port.packb(sections)
 
 
 def _track_section(rows):
-    """Absent values repeat the last one (a difference of nothing) and have their flag off."""
-    columns = []
-    for index in (1, 2, 3):
-        columns.append([row[index] for row in rows])
-    for index, _ in _OPTIONAL:
-        filled = []
-        last = 0
-        for row in rows:
-            if row[index] is not None:
-                last = row[index]
-            filled.append(last)
-        columns.append(filled)
-    columns.append([row[8] for row in rows])
-    _shift(columns, -1)
-    return [POSITION, len(rows), rice.pack(columns, _TRACK)]
+    """Absent values repeat the last one and have their flag off."""
+    track = []
+    for index, kind in _TRACK:
+        track.append([row[index] for row in rows])
+        if kind.known:
+            _fill(track[-1], track[0], kind.known)
+    _shift(track, -1)
+    return [POSITION, len(rows), columns.pack(track, _TRACK_KINDS)]
 
 
-def _shift(columns, sign):
+def _fill(column, flags, known):
+    last = 0
+    for i, value in enumerate(column):
+        if flags[i] & known and value is not None:
+            last = value
+        column[i] = last
+
+
+def _shift(track, sign):
     """Takes the path that speed and heading give out of the positions (-1), or back in (1)."""
-    times, lat, lon, _, speeds, headings = columns[:6]
+    _, times, speeds, headings, lat, lon = track[:6]
     ways = course.path(times, speeds, headings, lat[0])
     for column, way in ((lat, ways[0]), (lon, ways[1])):
         for i, d in enumerate(way):
@@ -142,10 +157,12 @@ def decode(plaintext):
         if reader is None:
             raise BatchError("section of kind %r" % (section[0],))
         reader(section, records)
+        if len(records) > MAX_RECORDS:
+            raise BatchError("more than %d records" % MAX_RECORDS)
     return records
 
 
-def _columns(section, index, moduli):
+def _columns(section, index, kinds):
     """Columns of a section that has their number of rows at `index` and their bytes behind it."""
     if len(section) != index + 2:
         raise BatchError("section %d of %d fields" % (section[0], len(section)))
@@ -153,21 +170,21 @@ def _columns(section, index, moduli):
     if not isinstance(n, int) or not 0 < n <= MAX_ROWS or not isinstance(data, bytes):
         raise BatchError("a section of %r rows" % (n,))
     try:
-        return n, rice.unpack(data, n, moduli)
-    except rice.RiceError as e:
+        return n, columns.unpack(data, n, kinds)
+    except RiceError as e:
         raise BatchError(str(e))
 
 
 def _read_track(section, records):
-    n, columns = _columns(section, 1, _TRACK)
-    _shift(columns, 1)
+    n, track = _columns(section, 1, _TRACK_KINDS)
+    _shift(track, 1)
     for i in range(n):
-        row = [column[i] for column in columns]
-        flags = row[7]
-        for index, flag in _OPTIONAL:
-            if not flags & flag:
-                row[index - 1] = None
-        records.append(tuple([POSITION] + row))  # noqa: RUF005
+        row = [POSITION] + [None] * len(_TRACK)  # noqa: RUF005
+        flags = track[0][i]
+        for (index, kind), column in zip(_TRACK, track):  # noqa: B905
+            if not kind.known or flags & kind.known:
+                row[index] = column[i]
+        records.append(tuple(row))
 
 
 def _read_series(section, records):

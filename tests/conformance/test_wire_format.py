@@ -97,44 +97,63 @@ class Bits:
         assert self.at <= len(self.text)
         return int(self.text[self.at - n : self.at] or "0", 2)
 
-    def residual(self, k):
-        q = 0
-        while q < 24 and self.take(1):
-            q += 1
-        return unzigzag(self.take(self.take(6)) if q == 24 else q << k | self.take(k))
+    def number(self, k):
+        u = 0
+        while self.take(1):
+            u += 1
+        assert u <= 60
+        if u < 4:
+            return (u << k) + self.take(k)
+        return (2 << k) + (1 << k + u - 3) + self.take(k + u - 3)
 
 
-def columns(data, n, moduli):
-    heads, at = [], 0
+SHAPES = [(1, False), (2, False), (1, True), (2, True), (0, False), (0, True)]
+# Parameter of the first value, and the flag of a row with a value.
+TRACK = [(8, 0), (24, 0), (11, 0x08), (15, 0x10), (25, 0), (25, 0), (13, 0x04), (4, 0x40)]
+SERIES = [(24, 0), (9, 0)]
+HEADING = 3
 
-    def varint():
-        nonlocal at
-        z = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            z |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return unzigzag(z)
 
-    for _ in moduli:
-        head = data[at]
-        at += 1
-        values = [varint()]
-        if head >> 5 & 3 == 2 and n > 1:
-            values.append(values[0] + varint())
-        heads.append((head, values))
-    bits = Bits(data[at:])
-    for (head, values), modulus in zip(heads, moduli, strict=True):
-        order, k, unit = head >> 5 & 3, head & 31, 10 if head & 128 else 1
-        while len(values) < n:
-            base = values[0] if order == 0 else values[-1]
-            if order == 2:
-                base += values[-1] - values[-2]
-            value = base + (0 if k == 31 else unit * bits.residual(k))
-            values.append(value % modulus if modulus else value)
-    return [values for _, values in heads]
+def residuals(bits, n, k, sparse):
+    found = []
+    while len(found) < n:
+        if not sparse:
+            is_after_large = found and found[-1] >= 6 << k
+            found.append(bits.number(k + 3 if is_after_large else k))
+            continue
+        gap = bits.number(2)
+        found += [0] * (gap - 1 if gap else n - len(found))
+        if gap:
+            found.append(bits.number(k) + 1)
+    assert len(found) == n
+    return found
+
+
+def columns(data, n, kinds):
+    bits, found = Bits(data), []
+    for index, (parameter, known) in enumerate(kinds):
+        is_heading = kinds is TRACK and index == HEADING
+        values = [unzigzag(bits.number(parameter))]
+        held = 0x20 if is_heading and n > 1 and bits.take(1) else 0
+        found.append(values)
+        flags = found[0] if index else [0] * n
+        coded = [i for i in range(1, n) if flags[i] & known == known and not flags[i] & held]
+        at = {}
+        if coded:
+            order, sparse = SHAPES[bits.number(0)]
+            unit, k = 10 ** bits.number(0), bits.take(4)
+            y = step = 0
+            for row, z in zip(coded, residuals(bits, len(coded), k, sparse), strict=True):
+                d = unzigzag(z)
+                y = d + (0, y, y + step)[order]
+                step += d if z >= 6 << k or row == coded[0] else d // 2
+                at[row] = values[0] + unit * y
+                if is_heading:
+                    at[row] %= 36000
+        for i in range(1, n):
+            values.append(at.get(i, values[-1]))
+    assert len(bits.text) - bits.at < 8 and not bits.take(len(bits.text) - bits.at)
+    return found
 
 
 def sine(angle):
@@ -166,18 +185,18 @@ def records(plaintext):
     for section in msgpack.unpackb(plaintext):
         if section[0] == 2:
             _, n, data = section
-            track = columns(data, n, (0, 0, 0, 0, 0, 36000, 0, 0))
-            t, lat, lon, _, speed, heading = track[:6]
+            track = columns(data, n, TRACK)
+            flags, t, speed, heading, lat, lon, alt, sats = track
             add_the_way(t, lat, lon, speed, heading)
-            for row in zip(*track, strict=True):
-                row = list(row)
-                for index, flag in ((3, 0x04), (4, 0x08), (5, 0x10), (6, 0x40)):
-                    if not row[7] & flag:
-                        row[index] = None
+            for column, (_, known) in zip(track, TRACK, strict=True):
+                for i in range(n):
+                    if flags[i] & known != known:
+                        column[i] = None
+            for row in zip(t, lat, lon, alt, speed, heading, sats, flags, strict=True):
                 found.append([2, *row])
         elif section[0] == 3:
             _, signal, n, data = section
-            for t, value in zip(*columns(data, n, (0, 0)), strict=True):
+            for t, value in zip(*columns(data, n, SERIES), strict=True):
                 found.append([3, t, signal, value])
         else:
             found.append([f.hex() if isinstance(f, bytes) else f for f in section])
@@ -203,7 +222,7 @@ def test_the_session_opens(vectors, receiver):
 
 
 def test_every_frame_opens_to_its_records(vectors, receiver):
-    assert len(vectors["frames"]) == 4
+    assert len(vectors["frames"]) == 5
     for frame in vectors["frames"]:
         plaintext = receiver.open_frame(bytes.fromhex(frame["frame"]), "up")
         assert plaintext.hex() == frame["plaintext"]
@@ -233,9 +252,14 @@ def test_what_was_changed_does_not_open(vectors, receiver):
         opening[i] ^= 1
 
 
-def test_the_example_in_the_document():
-    data = bytes.fromhex("40 e807 d00f e0")
-    assert columns(data, 5, (0,)) == [[500, 1500, 2498, 3496, 4494]]
+def test_the_examples_in_the_document():
+    text = (VECTORS.parents[2] / "docs" / "wire.md").read_text()
+    for data, values in (
+        ("bd08d98e1f8014", [500, 530, 560, 540, 580, 980, 1030]),
+        ("bd1a1680", [500, 500, 500, 510, 510, 510, 510, 510]),
+    ):
+        assert columns(bytes.fromhex(data), len(values), [(9, 0)]) == [values]
+        assert data in text and ", ".join(map(str, values)) in text
 
 
 def test_the_file_is_what_the_agent_writes_now(vectors):

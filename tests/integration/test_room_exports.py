@@ -6,6 +6,7 @@ python tests/integration/test_room_exports.py --regenerate
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -183,6 +184,17 @@ def regenerate():
     with tempfile.TemporaryDirectory() as folder:
         for name, text in rendered(Path(folder)).items():
             (GOLDEN / name).write_text(text, encoding="utf-8")
+
+
+def test_a_car_is_drawn_where_its_speed_and_heading_lead():
+    at = track.Position(1000, 5, "00", 33590000, -7610000, None, 1000, 9000, None, 1)
+    assert track.expected(at, 1000) == (33590000, -7610000)
+    lat, lon = track.expected(at, 31000)
+    # 300 m due east are 3,238 micro-degrees of longitude at that latitude.
+    assert abs(lat - 33590000) <= 1 and abs(lon - -7610000 - 3238) <= 2
+    assert track.expected(at, 61001) is None and track.expected(at, 999) is None
+    assert track.expected(replace(at, utc=None), 1000) is None
+    assert track.expected(replace(at, heading=None), 9000) == (33590000, -7610000)
 
 
 if __name__ == "__main__":

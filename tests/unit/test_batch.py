@@ -1,5 +1,6 @@
 from agent import port
-from agent.comms import batch, rice
+from agent.comms import batch, columns
+from agent.comms.columns import Kind
 from agent.records import ANCHOR, EVENT, GAP, POSITION, VALUE
 
 
@@ -29,7 +30,49 @@ def test_records_there_and_back():
     assert b.records == 0 and not b.is_full() and b.encode() == b"\x90"
 
 
-TRACK = rice.pack([[1], [2], [3], [4], [5], [6], [7], [1]], (0, 0, 0, 0, 0, 36000, 0, 0))
+def there_and_back(records):
+    b = batch.Batch()
+    for record in records:
+        b.add(record, 0)
+    plaintext = b.encode()
+    assert batch.decode(plaintext) == records
+    return plaintext
+
+
+def test_what_is_not_known_comes_back_as_that_and_costs_nothing():
+    full = [position(i, speed=1400 + i * i % 7) for i in range(30)]
+    bare = [position(i, alt=None, speed=None, heading=None, sats=None, flags=1) for i in range(30)]
+    assert len(there_and_back(bare)) < len(there_and_back(full))
+    there_and_back([full[0], bare[1], full[2], bare[3], bare[4], full[5]])
+    there_and_back([bare[0], full[1], bare[2], bare[3], full[4]])
+    there_and_back(full[:1])
+    there_and_back(bare[:1])
+    # A value whose flag is off is not known, whatever stands there.
+    b = batch.Batch()
+    b.add(position(0), 0)
+    b.add(position(1, speed=9999, heading=123, flags=0x45), 0)
+    b.add(position(2), 0)
+    assert batch.decode(b.encode()) == [
+        position(0), position(1, speed=None, heading=None, flags=0x45), position(2),
+    ]  # fmt: skip
+
+
+def test_a_standing_car_costs_less_than_a_driving_one():
+    held = [position(i, lat=7, lon=8, speed=0, heading=777, flags=0xFD) for i in range(60)]
+    assert len(there_and_back(held)) < 40
+    # Positions kept rarely: the car drove in between, and each heading is held.
+    turned = [position(i, heading=100 * i, flags=0x7D) for i in range(60)]
+    there_and_back(turned)
+
+
+def test_one_position_fits_into_24_bytes():
+    assert len(there_and_back([position(3600)])) <= 24
+
+
+TRACK = columns.pack(
+    [[1], [1], [5], [6], [2], [3], [4], [7]],
+    tuple([Kind(k) for k in (8, 24, 11, 15, 25, 25, 13, 4)]),
+)
 
 
 def test_what_is_no_batch_is_refused():
@@ -39,7 +82,7 @@ def test_what_is_no_batch_is_refused():
         [[POSITION, 1]], [[POSITION, 100000, TRACK]], [[POSITION, 0, TRACK]],
         [[POSITION, 1, TRACK[:-1]]], [[POSITION, 1, TRACK + b"0"]],
         [[POSITION, 1, []]], [[POSITION, "1", TRACK]], [[POSITION, 1, TRACK, 0]],
-        [[VALUE, 1, 0, b""]], [[VALUE, "s", 1, b""]], [[VALUE, 1, 1, b"\x1f"]], [[VALUE]],
+        [[VALUE, 1, 0, b""]], [[VALUE, "s", 1, b""]], [[VALUE, 1, 1, b"\xff"]], [[VALUE]],
         [[EVENT, 1]], [[EVENT, "t", 3]],
         [[GAP, 1, "t", b"abcd", 5, 9]],
     )  # fmt: skip
@@ -55,3 +98,32 @@ def test_what_is_no_batch_is_refused():
             raise AssertionError(data)
         except batch.BatchError:
             pass
+
+
+def test_a_plaintext_holds_so_many_records_and_no_more():
+    still = columns.pack([[1] * 600, [1] * 600], (Kind(24), Kind(9)))
+    assert len(batch.decode(port.packb([[VALUE, 1, 600, still]] * 6))) == 3600
+    try:
+        batch.decode(port.packb([[VALUE, 1, 600, still]] * 7))
+        raise AssertionError
+    except batch.BatchError:
+        pass
+
+
+def test_noise_raises_nothing_else():
+    x = 5
+    good = 0
+    for i in range(3000):
+        data = []
+        for _ in range(i % 60):
+            x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+            # A low byte now and then: noise alone is nothing but jumps.
+            data.append(x >> 8 & (255 if x >> 20 & 3 else 7))
+        section = [POSITION, 1 + i % 20, bytes(data)]
+        if i % 3:
+            section = [VALUE, 1, 1 + i % 20, bytes(data)]
+        try:
+            good += len(batch.decode(port.packb([section])))
+        except batch.BatchError:
+            pass
+    assert good

@@ -5,10 +5,13 @@ import math
 from agent import signals
 from agent.records import POSITION, VALUE
 from agent.reporting import (
+    AHEAD_MS,
+    LIVE,
     MAX_FIXES,
     PROFILES,
     Profile,
     Reporting,
+    ahead,
     between,
     distance_cm,
     is_straight,
@@ -33,11 +36,12 @@ def at(t, lat=0, speed=1000, heading=9000, quality=1):
 
 
 def kept(reporting, records):
-    return [record[1] for record in records if reporting.position(record)]
+    return [kept[1] for record in records for kept in reporting.feed(record)]
 
 
 def patrol():
-    return Reporting(profiles()["patrol"])
+    """As the profile of that name, by rhythm."""
+    return Reporting(Profile("p", 1000, 30000, 150, 30, 5000, (1000, 5000, 30000)))
 
 
 def test_distances():
@@ -231,8 +235,10 @@ def test_the_newest_is_kept_when_something_happens():
 def test_an_unbounded_profile_keeps_its_rhythm():
     profile = profiles()["event"]
     records = [at(t * 100, lat=t) for t in range(50)]
-    times = [t for kept in fed(Reporting(profile), records) for t in kept]
-    assert times == kept(Reporting(profile), records) == list(range(0, 5000, 200))
+    assert kept(Reporting(profile), records) == list(range(0, 5000, 200))
+    # A gap of 10 s says nothing where no line is drawn.
+    parked = [at(t, speed=0) for t in range(0, 600001, 20000)]
+    assert kept(Reporting(profiles()["parked"]), parked) == [0, 300000, 600000]
 
 
 def test_nothing_is_drawn_across_a_gap_or_backwards():
@@ -246,22 +252,74 @@ def test_a_change_of_quality_is_kept_with_a_bound_too():
     assert fed(bounded(), records) == [[0], [], [2000], [], [4000]]
 
 
-def test_who_listens_live_is_told_of_a_moving_car_by_the_report_interval():
+# Live: the room draws the car ahead
+
+
+def test_a_car_is_drawn_ahead_by_speed_and_heading():
+    # 10 m/s north for 5 s are 50 m: 449.66 micro-degrees.
+    assert ahead(at(1000, heading=0), 6000) == (33990449, -6850000)
+    assert ahead(at(1000, heading=18000), 6000) == (33990000 - 449, -6850000)
+    lat, lon = ahead(at(1000, heading=9000), 6000)
+    assert lat == 33990000 and abs(lon + 6850000 - 542) <= 1  # narrower in the north
+    # No further than a minute, and never back.
+    assert ahead(at(0, heading=0), AHEAD_MS) == ahead(at(0, heading=0), AHEAD_MS + 9000)
+    assert ahead(at(5000, heading=0), 4000) == (33990000, -6850000)
+    for still in (at(0, speed=49), at(0, speed=None), at(0, heading=None)):
+        assert ahead(still, 9000) == (33990000, -6850000)
+    edge = (POSITION, 0, 0, 179999999, None, 1000, 9000, None, 1)
+    assert ahead(edge, 1000) == (0, -179999912)
+
+
+def told(reporting, records):
+    """Times of the records after which poll let something go out; the first goes out anyway."""
+    reporting.feed(records[0])
+    reporting.poll(records[0][1], True)
+    times = []
+    for record in records[1:]:
+        reporting.feed(record)
+        if reporting.poll(record[1]):
+            times.append(record[1])
+    return times
+
+
+def north(t, lat, speed=1000):
+    return at(t, lat=lat, speed=speed, heading=0)
+
+
+def test_who_listens_live_hears_of_a_car_that_is_not_where_it_is_drawn():
+    # 10 m/s are 90 micro-degrees a second; it stops after 4 s and is drawn ahead 10 m further
+    # each second: more than 25 m at the third.
+    records = [north(1000 * i, 90 * min(i, 4), 1000 if i < 4 else 0) for i in range(12)]
     reporting = bounded()
-    got = []
-    for t in range(0, 13000, 1000):
-        got += [r[1] for r in reporting.feed(at(t, lat=t // 20))]
-        got += [r[1] for r in reporting.poll(t)]
-    assert got == [0, 6000, 12000]  # the first fix that waited did so for 5 s
-    # A batch that goes out anyway takes the newest along.
-    assert reporting.feed(at(13000, lat=650)) == [] and reporting.poll(13000) == []
-    assert [r[1] for r in reporting.poll(13000, True)] == [13000]
-    assert reporting.poll(13000, True) == []
-    # A standing car is where it was said to be.
+    assert told(reporting, records) == [7000]
+    # It leaves again: 30 m from where it stood after 3 s, but something went out at 12 s.
+    records = [north(12000 + 1000 * i, 360 + 90 * i, 1000 if i else 0) for i in range(10)]
+    assert told(reporting, records) == [17000]
+
+
+def test_a_car_that_goes_on_or_stands_costs_no_report():
+    assert told(bounded(), [north(1000 * i, 90 * i) for i in range(29)]) == []
+    assert told(bounded(), [north(1000 * i, i, 0) for i in range(29)]) == []
+
+
+def test_reports_are_no_closer_than_their_interval():
+    # Wild: 100 m to and fro each second, with no speed to draw it by.
+    records = [at(1000 * i, lat=900 * (i % 2), speed=None) for i in range(29)]
+    assert told(bounded(500, 30000, 5000), records) == [5000, 10000, 15000, 20000, 25000]
+    assert len(told(bounded(500, 30000, 1000), records)) >= 14
+
+
+def test_a_batch_that_goes_out_anyway_takes_the_newest_along():
     reporting = bounded()
-    for t in range(0, 29000, 1000):
-        reporting.feed(at(t, lat=t // 1000, speed=0))
-        assert reporting.poll(t) == reporting.poll(t, True) == []
+    for t in range(0, 4000, 1000):
+        reporting.feed(north(t, 90 * t // 1000))
+    assert reporting.poll(3000, True) == []  # the last kept one leads to it
+    reporting.feed(north(4000, 270, 0))  # 10 m short of where it is drawn
+    assert reporting.poll(4000) == []
+    assert [r[1] for r in reporting.poll(4000, True)] == [4000]
+    assert reporting.poll(4000, True) == []
+    # It is told by that: nothing more to say while it stands.
+    assert told(reporting, [north(4000 + 1000 * i, 270, 0) for i in range(1, 20)]) == []
 
 
 class Random:
@@ -339,6 +397,25 @@ def test_no_fix_is_further_from_the_drawn_track_than_the_bound():
             assert times == sorted(times) and len(set(times)) == len(times)
             worst = worst_cm(records, kept)
             assert worst <= error_cm, (seed, error_cm, worst)
+
+
+def test_live_no_car_is_drawn_further_away_than_promised():
+    """At most LIVE bounds off, or told of a moment ago."""
+    for seed in range(12):
+        records = list(drive(Random(seed), 33990000, -6850000))
+        reporting = bounded(500, 30000, 5000)
+        out, sent_at = None, None
+        for record in records:
+            kept = reporting.feed(record)
+            sent = reporting.poll(record[1])
+            # The app's batch leaves a report interval after the first that was kept.
+            if sent or (kept and out is None):
+                sent += reporting.poll(record[1], True)
+                out, sent_at = (sent or kept)[-1], record[1]
+            if record[1] - sent_at < 5000 or kept:
+                continue
+            lat, lon = ahead(out, record[1])
+            assert distance_cm(lat, lon, record[2], record[3]) <= LIVE * 500, (seed, record[1])
 
 
 def test_a_bound_of_5_m_saves_most_positions_of_a_drive():

@@ -1,12 +1,6 @@
-"""agent/comms/rice.py: columns of integers, there and back, in few bytes."""
+"""agent/comms/rice.py: numbers as bits, there and back."""
 
 from agent.comms import rice
-
-
-def there_and_back(columns, moduli):
-    data = rice.pack(columns, moduli)
-    assert rice.unpack(data, len(columns[0]), moduli) == columns
-    return data
 
 
 def noise(seed):
@@ -16,94 +10,83 @@ def noise(seed):
         yield x >> 8
 
 
-def test_the_example_in_the_document():
-    assert there_and_back([[500, 1500, 2498, 3496, 4494]], (0,)).hex() == EXAMPLE
+def bits(z, k):
+    """The code of z as text, cut to its size."""
+    writer = rice.Writer()
+    writer.code(z, k)
+    text = "".join(["{:08b}".format(byte) for byte in writer.finish()])
+    assert "1" not in text[rice.size(z, k) :] and len(text) - rice.size(z, k) < 8
+    return text[: rice.size(z, k)]
 
 
-EXAMPLE = "40e807d00fe0"
+def test_signed_numbers():
+    assert [rice.zigzag(v) for v in (0, -1, 1, -2, 2)] == [0, 1, 2, 3, 4]
+    for v in (0, 1, -1, 63, -64, 1 << 70, -(1 << 70)):
+        assert rice.unzigzag(rice.zigzag(v)) == v
 
 
-def test_edges():
-    for values in (
-        [0], [7], [-7], [1 << 50], [5, 5], [5, -5], [0, 1 << 50, -(1 << 50), 3], [3] * 600,
-        list(range(0, 60000, 1000)), [9, 9, 9, 10, 9, 9], [0, 10**6, 0, 10**6, 0],
-    ):  # fmt: skip
-        there_and_back([values], (0,))
+def test_lengths():
+    assert [rice.length(z) for z in (0, 1, 2, 255, 256, 65535, 65536)] == [0, 1, 2, 8, 9, 16, 17]
+    assert rice.length((1 << 82) - 1) == 82
 
 
-def test_several_columns_share_one_stream():
-    source = noise(1)
-    columns = [[next(source) % 50 for _ in range(61)] for _ in range(8)]
-    there_and_back(columns, (0,) * 8)
+def test_few_ones_count_as_rice_has_it():
+    assert [bits(z, 0) for z in range(4)] == ["0", "10", "110", "1110"]
+    assert [bits(z, 2) for z in (0, 3, 4, 15)] == ["000", "011", "1000", "111011"]
 
 
-def test_a_column_that_does_not_change_or_is_steady_takes_its_head_only():
-    assert len(there_and_back([[9] * 60], (0,))) == 2
-    assert len(there_and_back([[500 + 1000 * i for i in range(60)]], (0,))) == 5
+def test_more_ones_count_twice_as_much_each():
+    assert [bits(z, 0) for z in (4, 5, 6, 9, 10)] == [
+        "111100", "111101", "11111000", "11111011", "1111110000",
+    ]  # fmt: skip
+    assert bits(80, 3) == "1111110" + "000000"
+    assert bits(10, 6) == "0001010"
 
 
-def test_decimetres_cost_no_more_than_their_steps():
-    source = noise(5)
-    steps = [next(source) % 7 for _ in range(60)]
-    coarse = there_and_back([[7503 + 10 * v for v in steps]], (0,))
-    fine = there_and_back([[7503 + v for v in steps]], (0,))
-    assert len(coarse) == len(fine)
-    there_and_back([[0, -10, 20, -30, 5 * 10]], (0,))
-    there_and_back([[0, -10, 20, -30, 5]], (0,))
+def test_numbers_of_every_size_there_and_back():
+    for k in (0, 1, 3, 7, 18, 25):
+        writer = rice.Writer()
+        numbers = list(range(50))
+        for n in range(2, 56):
+            numbers += [(1 << n) - 1, 1 << n, (1 << n) + 1, 3 << n]
+        for z in numbers:
+            writer.code(z, k)
+        reader = rice.Reader(writer.finish())
+        assert [reader.code(k) for _ in numbers] == numbers
+        reader.finish()
 
 
-def test_an_angle_wraps():
-    values = [(35950 + 17 * i) % 36000 for i in range(60)]
-    assert len(there_and_back([values], (36000,))) < len(there_and_back([values], (0,)))
-    jumping = [0, 35999, 0, 18000, 17999, 0]
-    there_and_back([jumping], (36000,))
+def test_plain_bits_share_the_stream():
+    writer = rice.Writer()
+    writer.put(1, 1)
+    writer.code(77, 2)
+    writer.put(9, 4)
+    reader = rice.Reader(writer.finish())
+    assert (reader.take(1), reader.code(2), reader.take(4)) == (1, 77, 9)
+    reader.finish()
 
 
-def test_random_columns_of_every_width():
-    source = noise(7)
-    for width in range(0, 40, 3):
-        for n in (1, 2, 3, 17, 60):
-            values = [(next(source) << 20 | next(source)) % (1 << width) for _ in range(n)]
-            walk = []
-            total = 0
-            for value in values:
-                total += value - (1 << width >> 1)
-                walk.append(total)
-            there_and_back([values, walk], (0, 0))
-
-
-def test_every_cut_and_every_flipped_bit_is_refused_or_gives_rows():
-    source = noise(3)
-    columns = [[next(source) % 300 for _ in range(20)], [1000 * i for i in range(20)]]
-    data = rice.pack(columns, (0, 36000))
-    for cut in range(len(data)):
-        try:
-            rice.unpack(data[:cut], 20, (0, 36000))
-            raise AssertionError(cut)
-        except rice.RiceError:
-            pass
-    for bit in range(len(data) * 8):
-        bad = bytearray(data)
-        bad[bit // 8] ^= 1 << bit % 8
-        try:
-            assert [len(c) for c in rice.unpack(bytes(bad), 20, (0, 36000))] == [20, 20]
-        except rice.RiceError:
-            pass
-
-
-def test_noise_raises_nothing_else():
-    source = noise(11)
-    for _ in range(2000):
-        data = bytes([next(source) & 255 for _ in range(next(source) % 40)])
-        try:
-            rice.unpack(data, next(source) % 30 + 1, (0, 0, 36000))
-        except rice.RiceError:
-            pass
-
-
-def test_a_jump_beyond_all_measure_is_an_error():
+def refused(act):
     try:
-        rice.pack([[0, 0, 1 << 70, 0, 5]], (0,))
-        raise AssertionError
+        act()
     except rice.RiceError:
-        pass
+        return True
+    return False
+
+
+def test_what_is_cut_or_too_long_is_refused():
+    assert refused(lambda: rice.Reader(b"").take(1))
+    assert refused(lambda: rice.Reader(b"\xff").code(0))
+    assert refused(lambda: rice.Reader(b"\xff" * 100).code(0))
+    assert refused(lambda: rice.Reader(b"\x00").finish())
+    reader = rice.Reader(b"\x01")
+    reader.take(4)
+    assert refused(reader.finish)
+    assert not refused(lambda: rice.Writer().code((1 << 58) + 1, 0))
+    assert refused(lambda: rice.Writer().code((1 << 58) + 2, 0))
+
+
+def test_as_many_ones_as_are_written_are_read():
+    writer = rice.Writer()
+    writer.code((1 << 58) + 1, 0)
+    assert rice.Reader(writer.finish()).code(0) == (1 << 58) + 1

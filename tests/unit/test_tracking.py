@@ -66,24 +66,30 @@ def test_a_straight_drive_is_few_positions_and_its_end_is_there():
     assert car.positions() == []
 
 
-def test_while_connected_the_newest_goes_out_when_it_has_waited_for_a_report():
+def test_while_connected_a_car_that_is_not_where_it_is_drawn_is_told_of():
     car = Car()
     car.drive(0, 3)
     car.take()
+    # Who listens goes on from the first position with its speed: there it is.
     assert car.tracking.poll(3000, False) is False and car.positions() == []
-    car.drive(4, 6)
+    for second in range(4, 7):
+        car.fix(second, lat=LAT + 3 * STEP, speed=0)
+    car.take()
+    # It stopped, 30 m short of where it is drawn.
     assert car.tracking.poll(6000, False) is True and car.positions() == [6]
     # Without a connection nobody waits for it.
     car.drive(7, 14)
+    car.take()
     assert car.tracking.poll(14000, None) is False and car.positions() == []
 
 
 def test_a_batch_that_goes_out_anyway_takes_the_newest_along():
     car = Car()
     car.drive(0, 3)
+    car.fix(4, lat=LAT + 3 * STEP, speed=0)
     car.take()
-    assert car.tracking.poll(3000, True) is False
-    assert car.positions() == [3]
+    assert car.tracking.poll(4000, True) is False
+    assert car.positions() == [4]
 
 
 def test_what_happens_has_the_position_before_it_and_the_next_one():

@@ -34,6 +34,27 @@ def make_session():
     return identity, curve25519.run(sessions.open_steps(identity, BOOT, SEED, 0))
 
 
+def town():
+    """A track with all that a form can be: braking and leaving, standing with a held heading, a
+    time without altitude and satellites, units, rare changes, a position that jumps."""
+    full = 1 | records.HAS_ALT | records.HAS_SPEED | records.HAS_HEADING | records.HAS_SATS
+    rows, lat, lon, heading = [], 34020000, -6836000, 35990
+    for i in range(60):
+        speed = min(1000, max(0, 200 * abs(i - 22) - 1000))
+        speed += i * 7 % 5 if speed else 0
+        heading = (heading + 3 * (i * i % 11) - 15 + (900 if 34 < i < 45 else 0)) % 36000
+        held = speed == 0
+        if held:
+            heading = rows[-1][6]
+        lat, lon = lat + speed // 14 + i * 5 % 3, lon + (40000 if i == 50 else i * 3 % 4)
+        covered = 45 < i < 52
+        flags = full & ~(records.HAS_ALT | records.HAS_SATS) | 1 if covered else full
+        rows.append((2, 3600000 + 1000 * i, lat, lon, None if covered else 4600 + 10 * (i * i % 9),
+                     speed, heading, None if covered else 9 + (i > 40),
+                     flags | (records.HEADING_HELD if held else 0)))  # fmt: skip
+    return rows
+
+
 def frame_records():
     """Records of the vectors' frames, one list a frame."""
     flags = 1 | records.HAS_ALT | records.HAS_SPEED | records.HAS_HEADING | records.HAS_SATS
@@ -50,6 +71,7 @@ def frame_records():
         [(4, 64100, 2, 1)],
         [still, (3, 64000, 32, 0), (4, 64200, 8, "stored", "P0133"),
          (5, 64300, "t", bytes(4), 3, 9, "full")],
+        [*town(), *[(3, 3600000 + 70 * i * i, 30, 1400 + i * i % 23) for i in range(20)]],
     )  # fmt: skip
 
 

@@ -58,7 +58,9 @@ def serve(
 
 @app.command()
 def vehicles(folder: Dir, as_json: Json = False) -> None:
-    """Every vehicle with its newest position, its age, and how old the link's last word is.
+    """Every vehicle with where it is now, how old its newest fix and the link's last word are.
+
+    A car whose last fix is less than a minute old is drawn where its speed and heading lead.
 
     Example: patrol room vehicles --dir room
     """
@@ -68,14 +70,15 @@ def vehicles(folder: Dir, as_json: Json = False) -> None:
     now = utc_ms()
     if as_json:
         for state in states:
-            typer.echo(json.dumps(_state_json(state)))
+            typer.echo(json.dumps(_state_json(state, now)))
         return
     table = _table("vehicle position", "fix is", "speed", "heard", "link", "frames", "missing")
     for s in states:
         p = s.position
+        place = (tracks.expected(p, now) or (p.lat, p.lon)) if p else None
         table.add_row(
             s.vehicle,
-            f"{exports.decimal(p.lat, 6)} {exports.decimal(p.lon, 6)}" if p else "-",
+            f"{exports.decimal(place[0], 6)} {exports.decimal(place[1], 6)}" if place else "-",
             _age(p.utc, now) if p else "-",
             f"{p.speed * 36 / 1000:.0f} km/h" if p and p.speed is not None else "-",
             _age(s.heard_ms, now) if s.heard_ms is not None else "never",
@@ -194,10 +197,12 @@ def record_json(record):
     return {"kind": "event", **head, "name": record.name, "fields": record.fields}
 
 
-def _state_json(s):
+def _state_json(s, now):
+    drawn = tracks.expected(s.position, now) if s.position else None
     return {
         "vehicle": s.vehicle,
         "position": record_json(s.position) if s.position else None,
+        "drawn": {"lat": drawn[0] / 1e6, "lon": drawn[1] / 1e6} if drawn else None,
         "time_source": s.source,
         "values": [record_json(value) for value in s.values],
         "heard": exports.iso(s.heard_ms),

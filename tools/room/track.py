@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from agent import signals
 from agent.comms.batch import BatchError
 from agent.records import EVENT, GAP, POSITION, QUALITY_MASK, VALUE
+from agent.reporting import AHEAD_MS, ahead
 from tools.room.dating import SOURCE_NAMES, Dating
 from tools.room.explode import event_fields, event_name, explode
 
@@ -29,6 +30,17 @@ class Position:
     @property
     def quality(self):
         return QUALITIES[self.flags & QUALITY_MASK]
+
+
+def expected(position, now):
+    """(lat, lon) where the car is drawn at `now` (UTC ms): it goes on from its newest position, as
+    the agent reckons that the room does (`agent.reporting.ahead`). None where the position has no
+    date, or is too old to go on from."""
+    if position.utc is None or not 0 <= now - position.utc <= AHEAD_MS:
+        return None
+    p = position
+    record = (POSITION, p.utc, p.lat, p.lon, p.alt, p.speed, p.heading, p.sats, p.flags)
+    return ahead(record, now)
 
 
 @dataclass(frozen=True, slots=True)
