@@ -1,87 +1,87 @@
-"""The OBD adapter: an ELM327 on a CAN car, as a machine without I/O.
+"""The OBD adapter: an ELM327, an STN or a clone, as a machine without I/O.
 
-    elm.feed(data, now) -> [Emission(at, data, rows)]   characters from the UART
-    elm.poll(now)       -> the same                     when elm.wake() has come
-    elm.wake()          -> second of the next thing that happens by itself, or None
+    elm.feed(data, now, baud) -> [Emission(at, data, rows, baud)]   characters from the UART
+    elm.poll(now)             -> the same                           when elm.wake() has come
+    elm.wake()                -> second of the next thing that happens by itself, or None
 
 `now` and `at` are scenario seconds. Each call returns *everything* that is still to be sent and
 so replaces what the call before returned: what was due by `now` counts as sent, what was not is
 void if a character stopped the request. `rows` are truth rows, true once the emission's last
-byte has left.
+byte has left. `baud` is the rate of the sender, as far as it is known: once the adapter has
+changed its own, what comes at another rate is lost.
 
 Behaviour after ELM Electronics' ELM327 data sheet: carriage return runs a command, an empty one
 repeats the last; spaces and control characters are ignored; a character before the prompt stops
-a request (STOPPED), what follows it until that prompt is lost. A trailing odd digit is the number
-of frames to wait for; without it the adapter waits ATST after the last frame. What it cannot do
-yet: monitoring (ATMA), BUFFER FULL, protocols other than CAN.
+a request (STOPPED), what follows it until that prompt is lost. Commands are in at_commands.py
+and st_commands.py, requests in talk.py, the kinds of adapters in adapters.py. It cannot show
+other traffic on the bus: monitoring waits for a character, as behind a gateway.
 """
 
 import random
+from dataclasses import replace
 from typing import NamedTuple
 
-from tools.emulator import at_commands
+from tools.emulator import adapters, at_commands, parameters, st_commands, talk
 from tools.emulator.at_commands import Protocol, Settings
-from tools.emulator.isotp import segment
-from tools.emulator.line import Line
+from tools.emulator.bus import Bus
+from tools.emulator.line import Line, same_rate
+from tools.emulator.mischief import Mischief
 
 _PROCESS = 0.001  # s from a carriage return to the first action
 _RESET = 0.6  # s that ATZ takes
 _WARM_START = 0.05  # s that ATWS takes
-_TIMEOUT_UNIT = 0.004096  # s, of ATST
-_FLOW_CONTROL = 0.0015  # s from a first frame to the first consecutive one
-_FRAME_GAP = 0.0005  # s between consecutive frames: no separation time asked for, 500 kbit/s
-_BUS_FAILURE = 0.06  # s until an error of the bus is reported
-_MOST_DATA = 7  # bytes of a request: one single frame
+_BAUD_WAIT = 0.075  # s, ATBRT after a reset
+_MOST_DATA = 7  # bytes of a request: one single frame; eight with ATAL
 _MOST_INPUT = 254  # characters of a command; further ones are dropped
-_SHORTEST_WAIT = 0.032  # s that adaptive timing leaves at least
-_FUNCTIONAL = (0x7DF, 0xDB33F1)
-# What a fixed protocol says when the car speaks another one.
-_WRONG_PROTOCOL = {
-    **dict.fromkeys("12A", "NO DATA"),
-    **dict.fromkeys("34", "BUS INIT: ...ERROR"),
-    "5": "BUS INIT: ERROR",
-    **dict.fromkeys("6789BC", "CAN ERROR"),
-}
+_BUFFER = 512  # bytes that wait for the UART (data sheet); with more it is BUFFER FULL
+_HEX = frozenset("0123456789ABCDEF")
 
 
 class Emission(NamedTuple):
     at: float  # scenario second before which the first byte must not leave
     data: bytes
     rows: tuple = ()
-
-
-class _Arrival(NamedTuple):
-    """A CAN frame on the bus."""
-
-    at: float
-    order: int
-    ecu: object
-    frame: bytes
-    rows: tuple
+    baud: int = 0  # at which it is sent
 
 
 class Elm327:
     """`state_at(t)` gives the car's State; see ecu.car_ecus for `ecus`."""
 
     def __init__(self, scenario, ecus, state_at):
-        self._obd, self._faults = scenario.obd, scenario.faults
-        self._ecus, self._state_at = ecus, state_at
-        self._random = random.Random(f"{scenario.seed}/obd")
-        self._line = Line(scenario.obd.baud)
+        self.obd, self.faults = scenario.obd, scenario.faults
+        self.kind = adapters.of(scenario.obd)
+        self.banner = self.kind.banner
+        self._state_at = state_at
+        rng = random.Random(f"{scenario.seed}/obd")
+        self.bus = Bus(scenario, ecus, state_at, rng)
+        self._mischief = Mischief(scenario.faults, self.kind, rng)
+        self.parameters = parameters.Parameters(self.kind.timeout)
+        self.default_baud = self.baud = scenario.obd.baud
+        self._changed_baud = False  # ever
+        self._line = Line(self.baud)
         self._pending = []
-        self._resets = self._faults.begins("obd", "reset")
+        self._timers = []  # (second, function), in order of time
         self._saved = Protocol("0", True)
         self._now = 0.0
-        self.counters = {"requests": 0, "commands": 0, "stopped": 0, "refused": 0, "resets": 0}
-        self.banner = scenario.obd.banner
+        self._factor = 1.0  # of measured volts, by ATCV
+        self.identifier = self.stored_byte = None
+        self.can_blocked = False  # after ERR94
+        self.counters = {
+            "requests": 0, "commands": 0, "stopped": 0, "refused": 0, "resets": 0, "overflows": 0,
+            "framing": 0,
+        }  # fmt: skip
         self._restart()
+        self._plan()
 
     # -- what the edge calls
 
-    def feed(self, data, now):
+    def feed(self, data, now, baud=None):
         self._advance(now)
-        for byte in data:
-            self._character(byte)
+        if baud is not None and self._changed_baud and not same_rate(baud, self.baud):
+            self.counters["framing"] += len(data)
+        else:
+            for byte in data:
+                self._character(byte)
         return list(self._pending)
 
     def poll(self, now):
@@ -89,59 +89,178 @@ class Elm327:
         return list(self._pending)
 
     def wake(self):
-        return self._resets[0].at if self._resets else None
+        return self._timers[0][0] if self._timers else None
 
-    # -- what at_commands.py needs
+    # -- what commands and requests need
 
     def state(self):
         return self._state_at(self._now)
 
+    def voltage(self):
+        return self.state().voltage * self._factor
+
+    def calibrate(self, volts):
+        self._factor = volts / self.state().voltage if volts else 1.0
+
+    def default_timeout(self):
+        return self.parameters.value(parameters.TIMEOUT, self.kind.timeout)
+
     def defaults(self):
-        self.settings = Settings(linefeeds=self._obd.linefeeds)
+        value = self.parameters.value
+        self.settings = Settings(
+            linefeeds=self.kind.linefeeds,
+            timeout=self.default_timeout(),
+            echo=value(parameters.ECHO, 0x00) == 0x00,
+            headers=value(parameters.HEADERS, 0xFF) == 0x00,
+            adaptive=min(2, value(parameters.ADAPTIVE, 1)),
+        )
 
     def choose(self, protocol, keep):
         """Use `protocol`; `keep`: also after a reset."""
+        if protocol.number != self.protocol.number:
+            self.initialized = protocol.found
         self.protocol = protocol
         if keep:
             self._saved = Protocol(protocol.number, protocol.automatic)
 
-    # -- characters in
+    def identify(self, text):
+        if self.identifier is not None:
+            return None  # it can be stored once
+        self.identifier = text
+        return at_commands.OK
+
+    def initiate(self):
+        """BUS INIT without a request."""
+        self._deliver(*talk.initialize(self, self._now + _PROCESS))
+
+    def monitor(self):
+        self._busy_until = float("inf")
+
+    def transmit(self, data, header, count, wait):
+        """A request with settings of its own; None: those that hold."""
+        kept = self.settings
+        own = {"header": header, "wait": wait}
+        self.settings = replace(kept, **{k: v for k, v in own.items() if v is not None})
+        self._ask(data, count)
+        self.settings = kept
+
+    def sleep(self, seconds):
+        """Sleep after that time, if nothing comes before."""
+        asked = self._now
+        self._at(asked + seconds, lambda: self._fall_asleep(asked))
+
+    def change_baud(self, baud, name):
+        """ATBRD: OK at the old rate, then the name at the new one; who has understood answers
+        with a carriage return, else the old rate comes back."""
+        old, left = self.baud, self._say("OK\r", self._now + _PROCESS)
+        self._set_baud(baud)
+        self._deaf_until = self._say(f"{name}\r", left + self.baud_wait)
+        self._trial = old
+        self._at(self._deaf_until + self.baud_wait, lambda: self._fall_back(old))
+
+    def switch_baud(self, baud):
+        """STSBR: OK at the old rate, the prompt at the new one, whoever listens."""
+        left = self._say("OK\r", self._now + _PROCESS)
+        self._set_baud(baud)
+        self._end(left + self.baud_wait)
+
+    # -- time
+
+    def _plan(self):
+        """Timers for what the scenario's script does to the adapter."""
+        for row in self.faults.begins("obd", "reset"):
+            self._at(row.at, lambda row=row: self._reset(row.values["text"]))
+        for row in self.faults.begins("car", "cranking"):
+            if not row.values["survives"]:
+                at = row.at + row.length
+                self._at(at, lambda row=row: self._reset(row.values["text"]))
+        for row in self.faults.begins("obd", "alert"):
+            self._at(row.at, lambda row=row: self._alert(row.values))
+
+    def _at(self, second, function):
+        self._timers.append((second, function))
+        self._timers.sort(key=lambda timer: timer[0])
 
     def _advance(self, now):
-        self._now = now
         self._pending = [e for e in self._pending if e.at > now]
-        while self._resets and self._resets[0].at <= now:
-            fault = self._resets.pop(0)
-            self.counters["resets"] += 1
-            self._pending.clear()
-            self._restart()
-            self._say(f"\r\r{fault.values['text'] or self.banner}\r\r>", now)
+        while self._timers and self._timers[0][0] <= now:
+            self._now, function = self._timers.pop(0)
+            function()
+        self._now = now
 
-    def _restart(self):
+    def _reset(self, text):
+        self.counters["resets"] += 1
+        self._pending.clear()
+        self._restart()
+        self.can_blocked = self.can_blocked or "ERR94" in (text or "")
+        self._say(f"\r\r{text or self.banner}\r\r>", self._now)
+
+    def _alert(self, values):
+        if self._asleep:
+            return
+        self._say(f"\r{values['text']}\r\r>", self._now)
+        self.sleep(values["sleep"])
+
+    def _fall_asleep(self, since):
+        self._asleep = self._heard <= since
+
+    def _fall_back(self, old):
+        if self._trial == old:
+            self._trial = None
+            self._set_baud(old)
+            self._end(self._now)
+
+    def _set_baud(self, baud):
+        self._changed_baud = True
+        self.baud = baud
+        free = self._line.free
+        self._line = Line(baud)
+        self._line.free = free
+
+    def _restart(self, warm=False):
+        if not warm:
+            baud = self.parameters.value(parameters.BAUD, 0)
+            baud = round(4_000_000 / baud) if baud else self.default_baud
+            if baud != self.baud:
+                self._set_baud(baud)
         self.defaults()
         self.protocol = Protocol(self._saved.number, self._saved.automatic)
+        self.initialized = False
+        self.can_errors = 0
+        self.slowest = 0.0  # s, the slowest answer: what adaptive timing learns
+        self.baud_wait = _BAUD_WAIT
         self._input, self._last = bytearray(), ""
         self._busy_until = self._deaf_until = 0.0
+        self._heard = -1.0  # second of the last character
         self._asleep = False
-        self._slowest = 0.0  # s, the slowest answer: what adaptive timing learns
+        self._trial = None  # the baud rate to come back to
+
+    # -- characters in
 
     def _character(self, byte):
         now = self._now
-        if self._faults.active("obd", "silent", now) or now < self._deaf_until:
+        if self._mischief.deaf(now) or now < self._deaf_until:
             return
+        self._heard = now
         if self._asleep:
-            self._restart()
+            self._restart(warm=True)
             self._boot(_WARM_START)
+        elif self._trial is not None:
+            if byte == 0x0D:
+                self._trial = None
+                self._reply(at_commands.OK)
         elif now < self._busy_until:
             self.counters["stopped"] += 1
             self._pending.clear()
+            self._line.free = min(self._line.free, now)
             self._busy_until = 0.0
-            self._deaf_until = self._say("STOPPED\r\r>", now + _PROCESS)
+            self._say("STOPPED\r", now + _PROCESS)
+            self._deaf_until = self._end(now + _PROCESS)
         else:
             self._typed(byte)
 
     def _typed(self, byte):
-        if self.settings.echo:
+        if self.settings.echo or self.kind.echo_stuck:
             self._say(chr(byte), self._now)
         if byte == 0x0D:
             text = self._input.decode("latin-1").upper()
@@ -152,205 +271,88 @@ class Elm327:
             self._input.append(byte)
 
     def _run(self, text):
+        is_command = text[:2] in ("AT", "ST")
+        self.counters["commands"] += is_command
         if text in ("ATZ", "ATWS"):
-            self.counters["commands"] += 1
-            self._restart()
+            self._restart(warm=text == "ATWS")
             self._boot(_RESET if text == "ATZ" else _WARM_START)
-        elif text.startswith("AT"):
-            self.counters["commands"] += 1
-            self._reply(at_commands.answer(self, text[2:]) if text != "ATLP" else self._sleep())
-        elif text and all(c in "0123456789ABCDEF" for c in text):
+        elif is_command:
+            module = at_commands if text[0] == "A" else st_commands
+            said = module.answer(self, text[2:])
+            if said != at_commands.SAID:
+                self._reply(said)
+        elif text and set(text) <= _HEX:
             self.counters["requests"] += 1
             self._request(text)
+        elif text:
+            self._reply(None)
         else:
-            self._reply(None if text else "")
+            self._end(self._now + _PROCESS)
 
     def _boot(self, seconds):
         self._deaf_until = self._now + seconds
         self._say(f"\r\r{self.banner}\r\r>", self._deaf_until)
 
-    def _sleep(self):
-        self._asleep = True
-        return at_commands.OK
+    # -- requests
+
+    def _request(self, text):
+        count, kind = None, self.kind
+        if len(text) % 2:
+            count, text = int(text[-1], 16), text[:-1]
+        if not text or (count is not None and kind.digit == "refused"):
+            self._reply(None)
+            return
+        self._ask(bytes.fromhex(text), None if kind.digit == "ignored" else count)
+
+    def _ask(self, data, count):
+        settings, kind = self.settings, self.kind
+        if kind.two_bytes:
+            data = data[:2]
+        if data[0] == 0x01 and len(data) - 1 > kind.most_pids and kind.more_pids == "cut":
+            data = data[: 1 + kind.most_pids]
+        too_many = data[0] == 0x01 and len(data) - 1 > kind.most_pids
+        if too_many or len(data) > _MOST_DATA + (settings.long or not settings.formatting):
+            self._reply(None)
+            return
+        if not settings.formatting and 1 < data[0] < len(data):
+            data = data[1 : 1 + data[0]]  # the frame's length came with it
+        self._deliver(*talk.request(self, data, count, self._now + _PROCESS))
+
+    def _deliver(self, lines, end):
+        """Say the lines, then the prompt not before `end`."""
+        for line in lines:
+            text, rows = line.text, line.rows
+            if line.is_data:
+                text, rows = self._mischief.data(text, rows, line.at)
+            if self._line.waiting(line.at) + len(text) > _BUFFER:
+                self.counters["overflows"] += 1
+                self._say("BUFFER FULL\r", line.at)
+                end = line.at
+                break
+            self._say(text, line.at, rows)
+        self._busy_until = self._end(end)
 
     # -- text out
 
     def _reply(self, text):
+        at = self._now + _PROCESS
         if text is None:
             self.counters["refused"] += 1
             text = "?"
-        self._say(f"{text}\r\r>", self._now + _PROCESS)
+        self._say(f"{self._mischief.ok(text, at)}\r", at)
+        self._end(at)
+
+    def _end(self, at):
+        """The empty line and the prompt; returns when they will have left."""
+        return self._say("\r" + self._mischief.prompt(at), at)
 
     def _say(self, text, at, rows=()):
         """Queue `text` for second `at`; returns when its last byte will have left."""
-        if self._faults.active("obd", "silent", at):
+        if self._mischief.deaf(at):
             return at
         if self._pending:
             at = max(at, self._pending[-1].at)  # what was said before leaves before
         data = text.replace("\r", "\r\n" if self.settings.linefeeds else "\r").encode("latin-1")
-        noise = self._faults.active("obd", "noise", at)
-        if noise is not None:
-            data = self._noisy(data, noise.values["rate"])
-        self._pending.append(Emission(at, data, tuple(rows)))
+        data = self._mischief.raw(data, at)
+        self._pending.append(Emission(at, data, tuple(rows), self.baud))
         return self._line.carry(len(data), at)
-
-    def _noisy(self, data, rate):
-        made = bytearray()
-        for byte in data:
-            if self._random.random() < rate:
-                made.append(self._random.choice((0x00, 0xFF)))
-            made.append(byte)
-        return bytes(made)
-
-    # -- requests
-
-    def _request(self, text):
-        count = None
-        if len(text) % 2:
-            count, text = int(text[-1], 16), text[:-1]
-        data = bytes.fromhex(text)
-        too_many = len(data) > _MOST_DATA or data[:1] == b"\x01" and (
-            len(data) - 1 > self._obd.max_pids
-        )  # fmt: skip
-        if not data or too_many or (count is not None and not self._obd.count_digit):
-            self._reply(None)
-            return
-        start = self._now + _PROCESS
-        failure = self._faults.active("obd", "error", start)
-        if failure is not None:
-            self._finish([(start + _BUS_FAILURE, failure.values["text"], ())])
-            return
-        protocol = self.protocol
-        if protocol.automatic and not protocol.found:
-            self._search(start, data, count)
-        elif not protocol.automatic and protocol.number != self._obd.protocol:
-            self._finish([(start + _BUS_FAILURE, _WRONG_PROTOCOL[protocol.number], ())])
-        else:
-            lines, end = self._exchange(start, data, count)
-            self._finish(lines or [(end, "NO DATA", ())], end)
-
-    def _search(self, start, data, count):
-        """The first request with an automatic protocol: find out what the car speaks."""
-        self._say("SEARCHING...", start)
-        # The protocol that worked last is tried first.
-        known = self.protocol.number == self._obd.protocol
-        start += min(self._obd.search, 0.1) if known else self._obd.search
-        lines, end = self._exchange(start, data, count)
-        if not lines:
-            self._finish([(end, "\rUNABLE TO CONNECT", ())])
-            return
-        self.protocol = Protocol(self._obd.protocol, True, found=True)
-        if self.settings.memory:
-            self._saved = Protocol(self._obd.protocol, True)
-        self._say("\r", start)
-        self._finish(lines, end)
-
-    def _finish(self, lines, end=0.0):
-        """Send `lines` of (second, text, rows), then the prompt not before `end`."""
-        for at, text, rows in lines:
-            self._say(text + "\r", at, rows)
-        self._busy_until = self._say("\r>", max(end, lines[-1][0]))
-
-    def _exchange(self, start, data, count):
-        """Ask the ECUs: ([(second, text, rows)], second at which the prompt may come)."""
-        wait = self._wait()
-        deadline = start + wait
-        lines = []
-        for arrival in self._arrivals(start, data):
-            if arrival.at > deadline:
-                break  # too late: nobody listens any more
-            lines.append((arrival.at, self._show(arrival), arrival.rows))
-            deadline = arrival.at + wait
-            if len(lines) == count:
-                return lines, arrival.at
-        if lines:
-            self._slowest = max(self._slowest, lines[0][0] - start)
-        return lines, deadline
-
-    def _wait(self):
-        wait = self.settings.timeout * _TIMEOUT_UNIT
-        if not self._obd.adaptive or not self.settings.adaptive or not self._slowest:
-            return wait
-        learned = self._slowest * (4 if self.settings.adaptive == 1 else 2)
-        return min(wait, max(_SHORTEST_WAIT, learned))
-
-    def _arrivals(self, start, data):
-        """Frames of all ECUs that answer, in the order of their coming."""
-        if self._faults.active("obd", "no-data", start):
-            return []
-        slow = self._faults.active("obd", "slow", start)
-        arrivals = []
-        for ecu in self._ecus:
-            at = start + self._obd.latency + ecu.delay + self._random.uniform(0, self._obd.jitter)
-            at += slow.values["seconds"] if slow else 0.0
-            state = self._state_at(at)
-            if not state.ignition or not self._addressed(ecu) or not self._shown(ecu):
-                continue
-            answer = ecu.answer(data, state, self._functional())
-            if answer is None:
-                continue
-            frames = segment(answer.payload, self._obd.padding)
-            for i, frame in enumerate(frames):
-                rows = tuple(answer.rows) if i + 1 == len(frames) else ()
-                arrivals.append(_Arrival(at, len(arrivals), ecu, frame, rows))
-                at += _FRAME_GAP if i else _FLOW_CONTROL
-        return sorted(arrivals, key=lambda a: (a.at, a.order))
-
-    def _functional(self):
-        return self.settings.header is None or self.settings.header in _FUNCTIONAL
-
-    def _addressed(self, ecu):
-        """7E0 asks 7E8; with 29 bits DA10F1 asks 18DAF110."""
-        header = self.settings.header
-        if self._functional():
-            return True
-        if ecu.can_id <= 0x7FF:
-            return header + 8 == ecu.can_id
-        return header >> 8 & 0xFF == ecu.can_id & 0xFF
-
-    def _shown(self, ecu):
-        wanted = self.settings.receive
-        name = _id_text(ecu.can_id)
-        return wanted is None or (
-            len(wanted) == len(name)
-            and all(w in ("X", n) for w, n in zip(wanted, name, strict=True))
-        )
-
-    # -- frames as text
-
-    def _show(self, arrival):
-        """The line or, for a first frame without headers, two lines for one frame."""
-        frame, settings = arrival.frame, self.settings
-        kind = frame[0] >> 4
-        if not settings.formatting:
-            shown = frame
-        elif kind == 0:
-            shown = frame[: 1 + frame[0]] if settings.headers else frame[1 : 1 + frame[0]]
-        elif settings.headers:
-            shown = frame
-        else:
-            return self._numbered(frame, kind)
-        if not settings.headers:
-            return self._hex(shown)
-        name = _id_text(arrival.ecu.can_id)
-        if settings.spaces and len(name) == 8:
-            name = " ".join(name[i : i + 2] for i in range(0, 8, 2))
-        parts = [name] + (["8"] if settings.length else [])
-        gap = " " if settings.spaces else ""
-        return gap.join(parts) + gap + self._hex(shown)
-
-    def _numbered(self, frame, kind):
-        """A frame of a long answer without headers: `014`, `0: 49 02 ...`, `1: ...`."""
-        gap = " " if self.settings.spaces else ""
-        if kind == 1:
-            size = (frame[0] & 0x0F) << 8 | frame[1]
-            return f"{size:03X}{gap}\r0:{gap}{self._hex(frame[2:])}"
-        return f"{frame[0] & 0x0F:X}:{gap}{self._hex(frame[1:])}"
-
-    def _hex(self, data):
-        # With spaces on, the adapter also writes one after the last byte.
-        return "".join(f"{b:02X} " for b in data) if self.settings.spaces else data.hex().upper()
-
-
-def _id_text(can_id):
-    return f"{can_id:03X}" if can_id <= 0x7FF else f"{can_id:08X}"

@@ -5,6 +5,7 @@ seconds, the named part of the car has the named fault. A new fault is a row in 
 question `script.active(part, kind, t)` at the place where it bites.
 """
 
+import re
 from dataclasses import dataclass, field
 
 # (part, kind) -> further keys with their defaults. Meaning:
@@ -21,11 +22,22 @@ KINDS = {
     ("gps", "wander"): {"bias": 40.0, "wander": 60.0, "tau": 30.0, "speed": 0.4},
     # Rock overhead, no fix: all the time, or between these metres of the route.
     ("gps", "tunnel"): {"from": 0.0, "to": 0.0},
-    # The antenna's cable is off: no fix, and the receiver says so by a TXT sentence.
-    ("gps", "antenna"): {},
+    # The antenna's cable is off, or short (`state`): no fix, and the receiver says so by a TXT
+    # sentence and where a u-blox is asked.
+    ("gps", "antenna"): {"state": "open"},
     # The receiver restarts and knows nothing: silent for a second, without time for the first half,
-    # without a fix for the whole, then as after a cold start.
+    # without a fix for the whole, then as after a cold start. A u-blox chip forgets what it was set
+    # to as far as it was not saved.
     ("gps", "reset"): {},
+    # Interference: fewer satellites, worse DOPs, and in `state` 3 no fix. A u-blox that watches for
+    # it says warning (2) or critical (3).
+    ("gps", "jamming"): {"state": 2},
+    # Each byte on the line is changed, lost or preceded by random ones with this probability.
+    ("gps", "noise"): {"rate": 0.005},
+    # The receiver hears nothing: its input is not connected.
+    ("gps", "deaf"): {},
+    # Its plug is out: silent, and where gpsd has it gpsd says so.
+    ("gps", "unplugged"): {},
     # A false signal: so many metres off from one epoch to the next, and a speed in m/s (below 0:
     # the true one).
     ("gps", "spoof"): {"east": 0.0, "north": 2000.0, "speed": -1.0},
@@ -45,8 +57,43 @@ KINDS = {
     ("obd", "noise"): {"rate": 0.05},
     # The ECUs answer so much later.
     ("obd", "slow"): {"seconds": 0.15},
+    # The ECUs say "response pending" (7F xx 78) first and answer so many seconds later.
+    ("obd", "pending"): {"wait": 1.5},
+    # Another tester's traffic on CAN, just before the own answer: a frame of this id ("": the
+    # engine's) and data (length byte first; here a speed of 200 km/h).
+    ("obd", "foreign"): {"id": "", "data": "03410DC8", "rate": 1.0},
+    # Hexadecimal digits of data become others, or (hex false) characters that are none.
+    ("obd", "corrupt"): {"rate": 0.02, "hex": True},
+    # The adapter marks lines of data as wrong; it shows their bytes all the same.
+    ("obd", "line-error"): {"text": "<DATA ERROR", "rate": 1.0},
+    # Answers without their OK, or without the closing prompt.
+    ("obd", "no-ok"): {"rate": 1.0},
+    ("obd", "no-prompt"): {"rate": 1.0},
+    # The adapter stops after so many bytes and stays deaf and dumb until the fault is over.
+    ("obd", "mid-reply"): {"after": 12},
+    # The adapter says `text` by itself at `at` (ACT ALERT, LP ALERT, with ! in front) and sleeps
+    # so many seconds later, unless a character comes.
+    ("obd", "alert"): {"text": "ACT ALERT", "sleep": 60.0},
+    # The battery's voltage is this.
+    ("car", "voltage"): {"volts": 10.5},
+    # The starter turns: the voltage falls, ECUs are silent. Unless the adapter survives it is dead
+    # meanwhile and says `text` at the end (None: its banner; ERR94 blocks CAN until ATFE).
+    ("car", "cranking"): {"volts": 7.2, "text": None, "survives": False},
+    # A malfunction that lasts `for` seconds (0: for good): the code is pending at once, stored
+    # with freeze frame and lamp after `confirm` seconds, and permanent if it says so.
+    ("car", "dtc"): {"code": "P0301", "ecu": "engine", "confirm": 20.0, "permanent": True},
+    # Somebody clears the codes of all control units, or takes the battery off.
+    ("car", "cleared"): {},
     # Ignition off: ECUs silent, battery voltage without alternator. The car must be standing.
     ("car", "ignition-off"): {},
+}
+
+# What texts must look like: (part, kind, key) -> (regular expression, what the error says).
+_TEXTS = {
+    ("car", "dtc", "code"): ("[PCBU][0-3][0-9A-F]{3}", "must be a code such as P0133"),
+    ("car", "dtc", "ecu"): ("engine|transmission|hybrid|body", "is no control unit"),
+    ("obd", "foreign", "id"): ("([0-9A-F]{3}|[0-9A-F]{8})?", "must be 3 or 8 hexadecimal digits"),
+    ("obd", "foreign", "data"): ("([0-9A-F]{2}){1,8}", "must be 1 to 8 bytes in hexadecimal"),
 }
 
 
@@ -113,6 +160,9 @@ def _row(row, path):
             value, fits = float(value), True
         if not fits:
             raise FaultError(f"{path}.{key}: {value!r} does not fit")
+        pattern, text = _TEXTS.get((part, kind, key), (None, None))
+        if pattern is not None and not re.fullmatch(pattern, value):
+            raise FaultError(f"{path}.{key}: {text}, not {value!r}")
         values[key] = value
     return Fault(part, kind, at, length, values)
 

@@ -1,10 +1,16 @@
-"""Service 01 parameters: how the emulated ECUs put physical values into bytes.
+"""Service 01 parameters of a petrol engine: how the emulated ECUs put physical values into bytes.
 
 Formulas as in SAE J1979-DA. Written for the emulator alone, so that a slip in the agent's own
 table cannot hide behind the same slip here.
 """
 
 from typing import NamedTuple
+
+from tools.emulator import monitors
+
+
+class OfMemory(str):
+    """A source that is a method of the control unit's memory of trouble codes."""
 
 
 class Linear(NamedTuple):
@@ -16,11 +22,11 @@ class Linear(NamedTuple):
     num: int
     den: int
     offset: int
-    source: object  # field of vehicle.State, or a function State -> physical, or a constant
+    source: object  # field of vehicle.State, a function State -> physical, an OfMemory or a number
     signed: bool = False
 
     def encode(self, state, ecu):
-        raw = round((self._value(state) - self.offset) * self.den / self.num)
+        raw = round((self._value(state, ecu) - self.offset) * self.den / self.num)
         bits = 8 * self.length
         low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if self.signed else (0, (1 << bits) - 1)
         return min(max(raw, low), high).to_bytes(self.length, "big", signed=self.signed)
@@ -30,7 +36,9 @@ class Linear(NamedTuple):
         raw = int.from_bytes(data, "big", signed=self.signed)
         return raw * self.num / self.den + self.offset
 
-    def _value(self, state):
+    def _value(self, state, ecu):
+        if isinstance(self.source, OfMemory):
+            return getattr(ecu.memory, self.source)(state)
         if isinstance(self.source, str):
             return getattr(state, self.source)
         return self.source(state) if callable(self.source) else self.source
@@ -57,14 +65,11 @@ def _whole(data):
 
 
 def _monitor_status(state, ecu):
-    # A: MIL and number of stored codes; B: spark ignition, misfire/fuel/components complete;
-    # C: catalyst, evaporative system, oxygen sensor, sensor heater, EGR there; D: all complete.
-    return bytes((0x80 * bool(ecu.stored) | len(ecu.stored) & 0x7F, 0x07, 0xE5, 0x00))
+    return monitors.since_clear(ecu.memory, ecu.engine)
 
 
 def _cycle_status(state, ecu):
-    # In this driving cycle the catalyst and evaporative monitors need warmth first.
-    return bytes((0x00, 0x07, 0xE5, 0x05 if state.coolant < 70 else 0x00))
+    return monitors.this_cycle(state, ecu.engine)
 
 
 def _fuel_system(state, ecu):
@@ -125,14 +130,14 @@ _LINEAR = (
     Linear(0x10, 2, "mass air flow, g/s", 1, 100, 0, "airflow"),
     Linear(0x11, 1, "throttle position, %", 100, 255, 0, "throttle"),
     Linear(0x1F, 2, "time since engine start, s", 1, 1, 0, "run_time"),
-    Linear(0x21, 2, "distance with MIL on, km", 1, 1, 0, 0),
+    Linear(0x21, 2, "distance with MIL on, km", 1, 1, 0, OfMemory("mil_km")),
     Linear(0x23, 2, "fuel rail gauge pressure, kPa", 10, 1, 0, _rail),
     Linear(0x2C, 1, "commanded EGR, %", 100, 255, 0, lambda s: max(0.0, 22 - s.load / 3)),
     Linear(0x2D, 1, "EGR error, %", 100, 128, -100, 0.8),
     Linear(0x2E, 1, "commanded evaporative purge, %", 100, 255, 0, lambda s: s.load / 2),
     Linear(0x2F, 1, "fuel level, %", 100, 255, 0, "fuel"),
-    Linear(0x30, 1, "warm-ups since codes cleared", 1, 1, 0, 61),
-    Linear(0x31, 2, "distance since codes cleared, km", 1, 1, 0, lambda s: s.odometer - 81000),
+    Linear(0x30, 1, "warm-ups since codes cleared", 1, 1, 0, OfMemory("warm_ups")),
+    Linear(0x31, 2, "distance since codes cleared, km", 1, 1, 0, OfMemory("cleared_km")),
     Linear(0x32, 2, "evaporative vapour pressure, Pa", 1, 4, 0, lambda s: -s.load, True),
     Linear(0x33, 1, "barometric pressure, kPa", 1, 1, 0, lambda s: 101.3 - s.alt / 84),
     Linear(0x3C, 2, "catalyst temperature 1-1, degC", 1, 10, -40, "catalyst"),
@@ -145,8 +150,8 @@ _LINEAR = (
     Linear(0x49, 1, "accelerator pedal D, %", 100, 255, 0, "pedal"),
     Linear(0x4A, 1, "accelerator pedal E, %", 100, 255, 0, _pedal_e),
     Linear(0x4C, 1, "commanded throttle, %", 100, 255, 0, "throttle"),
-    Linear(0x4D, 2, "time with MIL on, min", 1, 1, 0, 0),
-    Linear(0x4E, 2, "time since codes cleared, min", 1, 1, 0, lambda s: 5120 + s.run_time / 60),
+    Linear(0x4D, 2, "time with MIL on, min", 1, 1, 0, OfMemory("mil_minutes")),
+    Linear(0x4E, 2, "time since codes cleared, min", 1, 1, 0, OfMemory("cleared_minutes")),
     Linear(0x52, 1, "ethanol in fuel, %", 100, 255, 0, 5),
     Linear(0x59, 2, "fuel rail absolute pressure, kPa", 10, 1, 0, lambda s: _rail(s) + 101),
     Linear(0x5A, 1, "relative pedal position, %", 100, 255, 0, lambda s: s.pedal - 14.9),
@@ -171,6 +176,7 @@ _PACKED = (
     Packed(0x67, 3, "coolant temperature 1, degC", _coolant_pair, lambda d: d[1] - 40),
 )
 
+# All of a petrol engine.
 PIDS = {row.pid: row for row in sorted(_LINEAR + _PACKED)}
 
 

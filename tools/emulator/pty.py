@@ -14,15 +14,21 @@ import contextlib
 import errno
 import os
 import select
+import termios
 import time
 import tty
 from collections import deque
 
-from tools.emulator.line import Line
+from tools.emulator.line import Line, same_rate
 
 _SLICE = 0.002  # s of real time: bytes of so long a span are handed over together
 _LISTENER_CHECK = 0.02  # s of real time between looks whether the other side opened
 _READ_SIZE = 4096
+_SPEEDS = {
+    getattr(termios, name): int(name[1:])
+    for name in dir(termios)
+    if name[0] == "B" and name[1:].isdigit()
+}
 
 
 class Clock:
@@ -50,6 +56,7 @@ class Uart:
 
     def __init__(self, clock, baud, on_data=None):
         self._clock, self._on_data = clock, on_data
+        self._baud, self._switched = baud, False
         self._out, self._in = Line(baud), Line(baud)
         self._master, slave = os.openpty()
         self.path = os.ttyname(slave)
@@ -62,15 +69,23 @@ class Uart:
         self.counters = {"sent": 0, "lost": 0, "received": 0}
         self.tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._read())]
 
-    def send(self, data, done=None):
-        self._queue.append((bytes(data), self._clock.now(), done))
+    def send(self, data, done=None, baud=None):
+        """`baud`: a new rate from these bytes on, in both directions."""
+        self._queue.append((bytes(data), self._clock.now(), done, baud))
         self._wake.set()
+
+    def peer_baud(self):
+        """The rate that the other side has set its end to; None if it is none of the usual."""
+        try:
+            return _SPEEDS.get(termios.tcgetattr(self._master)[5])
+        except termios.error:  # the other side has just closed
+            return None
 
     @property
     def waiting(self):
         """Scenario seconds that the queue will take."""
         return max(0.0, self._out.free - self._clock.now()) + sum(
-            len(data) * self._out.byte_time for data, _, _ in self._queue
+            len(data) * self._out.byte_time for data, *_ in self._queue
         )
 
     async def close(self):
@@ -84,12 +99,22 @@ class Uart:
     def _listened(self):
         return not any(event & select.POLLHUP for _, event in self._poll.poll(0))
 
+    def _switch(self, baud):
+        self._baud, self._switched = baud, True
+        for line in (self._out, self._in):
+            line.byte_time = Line(baud).byte_time
+
     async def _write(self):
         while True:
             while not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
-            data, ready, done = self._queue.popleft()
+            data, ready, done, baud = self._queue.popleft()
+            if baud and baud != self._baud:
+                self._switch(baud)
+            peer = self.peer_baud() if self._switched else None
+            if peer is not None and not same_rate(peer, self._baud):
+                data = bytes(byte ^ 0x95 for byte in data)  # as garbled as any other
             step = max(1, int(_SLICE * self._clock.speed / self._out.byte_time))
             for start in range(0, len(data), step):
                 piece = data[start : start + step]

@@ -21,9 +21,12 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tools.emulator import adapters
 from tools.emulator import faults as fault_script
 from tools.emulator.line import BITS_PER_BYTE
 
+ENGINES = ("petrol", "diesel", "hybrid")
+ECUS = ("engine", "transmission", "hybrid", "body")
 SENTENCES = ("RMC", "VTG", "GGA", "GSA")
 # Longest text of each sentence that gps.py writes, with CR LF; to see whether an epoch fits.
 _SENTENCE_BYTES = {"RMC": 82, "VTG": 44, "GGA": 82, "GSA": 70}
@@ -63,6 +66,7 @@ class Car:
     coolant: float = 24.0  # degrees Celsius at the start
     ambient: float = 24.0
     odometer: float = 84210.0  # km at the start
+    engine: str = "petrol"  # or diesel, hybrid: which PIDs, monitors and control units it has
 
 
 @dataclass(frozen=True)
@@ -83,16 +87,19 @@ class Gps:
 @dataclass(frozen=True)
 class Obd:
     baud: int = 38400
-    banner: str = "ELM327 v1.5"
-    protocol: str = "6"  # what the car speaks, as ATSP names it: 6, 7, 8 or 9
+    adapter: str = "clone"  # which one it is: a row of adapters.KINDS
+    banner: str = ""  # what it calls itself; "": as its kind does
+    protocol: str = "6"  # what the car speaks, as ATSP names it: 1 to 9
+    ecus: tuple[str, ...] = ()  # of ecu.NAMES; (): as such a car has
     latency: float = 0.010  # seconds from request to the engine ECU's answer
     jitter: float = 0.0  # ... plus up to so much, seeded
     search: float = 1.5  # seconds of SEARCHING... until the protocol is found
-    adaptive: bool = False  # whether ATAT1 and ATAT2 shorten the wait; clones only say OK
+    search_in_vain: float = 6.0  # ... and until it is given up
+    adaptive: bool = False  # ATAT1 and ATAT2 shorten the wait, whatever the adapter's kind
     linefeeds: bool = False  # state of ATL after a reset
     padding: int = 0  # the byte that fills up CAN frames
-    count_digit: bool = True  # clones answer ? to a trailing frame count
-    max_pids: int = 6  # clones answer ? to more PIDs in a request
+    count_digit: bool = True  # false: ? to a trailing frame count
+    max_pids: int = 6  # ? to more PIDs in a request
     stored: tuple[str, ...] = ()  # trouble codes of service 03
     pending: tuple[str, ...] = ()  # ... and of service 07
 
@@ -116,6 +123,7 @@ _RULES = {
     "duration": (lambda v: 0 < v <= 86400, "must be above 0 and at most 86400 s"),
     "route.limit": (lambda v: 5 <= v <= 200, "must be 5 to 200 km/h"),
     "car.vin": (lambda v: len(v) == 17 and v.isascii() and v.isalnum(), "must be 17 characters"),
+    "car.engine": (lambda v: v in ENGINES, f"must be {', '.join(ENGINES)}"),
     "car.mass": (lambda v: 500 <= v <= 10000, "must be 500 to 10000 kg"),
     "car.fuel": (lambda v: 0 <= v <= 100, "must be 0 to 100 %"),
     "car.tank": (lambda v: v > 0, "must be above 0 l"),
@@ -134,7 +142,13 @@ _RULES = {
     "gps.white": (lambda v: 0 <= v <= 10, "must be 0 to 10 m"),
     "gps.tau": (lambda v: v > 0, "must be above 0 s"),
     "obd.baud": (lambda v: 9600 <= v <= 2000000, "must be 9600 to 2000000"),
-    "obd.protocol": (lambda v: v in ("6", "7", "8", "9"), "must be 6, 7, 8 or 9 (CAN)"),
+    "obd.adapter": (lambda v: v in adapters.KINDS, f"must be one of {', '.join(adapters.KINDS)}"),
+    "obd.protocol": (lambda v: len(v) == 1 and v in "123456789", "must be 1 to 9"),
+    "obd.ecus": (
+        lambda v: len(set(v)) == len(v) and set(v) <= set(ECUS),
+        f"must be of {', '.join(ECUS)}, each once",
+    ),
+    "obd.search_in_vain": (lambda v: 0 <= v <= 60, "must be 0 to 60 s"),
     "obd.latency": (lambda v: 0 <= v <= 5, "must be 0 to 5 s"),
     "obd.jitter": (lambda v: 0 <= v <= 5, "must be 0 to 5 s"),
     "obd.search": (lambda v: 0 <= v <= 20, "must be 0 to 20 s"),

@@ -70,7 +70,7 @@ class ObdPort:
 
     def _received(self, data, t):
         self._send_due(t)
-        self._take(self._elm.feed(data, t))
+        self._take(self._elm.feed(data, t, self.uart.peer_baud()))
         self._send_due(t)
         self._changed.set()
 
@@ -80,7 +80,7 @@ class ObdPort:
     def _send_due(self, t):
         while self._pending and self._pending[0].at <= t:
             emission = self._pending.pop(0)
-            self.uart.send(emission.data, self._logger(emission.rows))
+            self.uart.send(emission.data, self._logger(emission.rows), emission.baud)
 
     def _logger(self, rows):
         def done(t):

@@ -98,12 +98,19 @@ class Vehicle:
             accel=place.accel,
             ignition=ignition,
             ambient=self.car.ambient,
-            voltage=(14.15 if ignition else 12.4) + 0.05 * math.sin(t / 3 + self._phases[1]),
+            voltage=self._voltage(t, ignition),
             run_time=max(0.0, t - self._started(t)) if ignition else 0.0,
             odometer=self.car.odometer + place.distance / 1000,
             wheel_speed=place.speed * 3.6 * self._wheel_scale + jitter,
             **engine,
         )
+
+    def _voltage(self, t, ignition):
+        for kind in ("cranking", "voltage"):
+            fault = self._faults.active("car", kind, t)
+            if fault is not None:
+                return fault.values["volts"]
+        return (14.15 if ignition else 12.4) + 0.05 * math.sin(t / 3 + self._phases[1])
 
     def _started(self, t):
         """Second at which the engine was started last."""
