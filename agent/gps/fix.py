@@ -1,23 +1,23 @@
 """Puts sentences of one time stamp together to one Fix (an epoch).
 
-In: tuples of nmea.parse and the uptime at which they came. Out: one Fix an epoch, as early as it
+In: rows of nmea.Decoder and the uptime at which they came. Out: one Fix an epoch, as early as it
 is certain to be complete.
 
 A cycle is everything a receiver sends for one time stamp. It ends when a sentence with another
 time stamp comes, when a sentence type without a time stamp repeats, or when the line falls quiet.
-From the cycles seen, the assembler learns which types matter to a fix here, and from then on gives
-the fix out at the last of those; what comes of the cycle after that changes nothing any more:
+From the cycles seen, it learns which types matter to a fix here (see habits.py), and from then on
+the fix is given out at the last of those; what comes of the cycle after that changes nothing any
+more.
 
-    RMC, GGA, GNS  waited for if any of the last 16 to 32 cycles had it (some receivers send GGA
-                   less often than RMC: waiting loses a moment, not waiting loses the satellites)
-    GLL            only if none of those three is sent
-    VTG            only if no RMC is sent, or the RMC has no speed
-    GSA            if each of those cycles had it (it often comes every fifth second only; its mode
-                   then holds for the fixes until the next)
-    ZDA            never: the date carries over
+A sentence without a time stamp is of the cycle under way, but behind a damaged one it may as well
+be of the next, whose beginning was lost: it is then left out, up to the next time stamp.
 
 Receivers with a partial first cycle, changed settings or lost sentences are so given one cycle's
 delay at worst, and never a wrong or a second fix.
+
+What must be fast is RMC and GGA, on an ESP32: there an object's attributes cost more than anything
+else here. So their rows are copied as they come, and a Fix is made once, at the end. Functions are
+small, as MicroPython puts the variables of large ones on the heap.
 """
 
 try:
@@ -27,6 +27,8 @@ except ImportError:
     def const(value):
         return value
 
+
+from agent.gps.habits import Habits
 
 # As in nmea.py (a test holds them together): MicroPython puts only a file's own constants into the
 # code, an imported one is looked up each time.
@@ -48,10 +50,6 @@ QUALITY_DEAD_RECKONED = const(3)
 DAY_MS = const(86_400_000)
 # How long a GSA's mode holds, ms: receivers send it at least every 5 s.
 GSA_HOLDS_MS = const(10_000)
-# Cycles after which a type that no longer comes stops being waited for (up to twice as many).
-_MEMORY = const(16)
-# Cycles watched before anything is given out early; the first may have been joined in the middle.
-_WATCH = const(2)
 _ALL = const(127)  # types that a fix is made of
 _POSITIONS = const(RMC | GGA | GNS)
 _FULL = const(GGA | GNS)  # with satellites, HDOP and altitude
@@ -60,6 +58,18 @@ _TIMED = const(RMC | GGA | GNS | GLL | ZDA)
 _SAME = const(0)
 _NEW = const(1)
 _STALE = const(2)
+_NOWHERE = const(3)
+# Fields of the rows of RMC, GGA and GNS, see nmea.py; GLL has the first five.
+_STATUS = const(2)
+_LAT = const(3)
+_LON = const(4)
+_SPEED = const(5)  # of RMC
+_HEADING = const(6)
+_DAY = const(7)
+_SATS = const(5)  # of GGA and GNS
+_HDOP = const(6)
+_ALT = const(7)
+_NOTHING = (0, None, NO_FIX, None, None, None, None, None)  # where there was no such sentence
 
 
 class Fix:
@@ -76,22 +86,9 @@ class Fix:
     """
 
     __slots__ = (
-        "t",
-        "utc",
-        "tod",
-        "lat",
-        "lon",
-        "alt",
-        "speed",
-        "heading",
-        "held",
-        "sats",
-        "hdop",
-        "mode",
-        "valid",
-        "quality",
-        "reason",
-    )
+        "t", "utc", "tod", "lat", "lon", "alt", "speed", "heading", "held", "sats", "hdop", "mode",
+        "valid", "quality", "reason",
+    )  # fmt: skip
 
     def __init__(self, t, tod=None):
         self.t = t
@@ -111,211 +108,230 @@ class Fix:
         self.reason = None
 
 
+class _Valid(Fix):
+    """A valid fix that holds only what differs from one to the next; the rest is its class's until
+    it is assigned.
+
+    MicroPython makes room for an object's attributes in small steps, and that is most of what a Fix
+    costs: ten take half as long as fifteen.
+    """
+
+    held = False
+    mode = 3
+    valid = True
+    quality = QUALITY_GOOD
+    reason = None
+    utc = None
+
+    def __init__(self, t, tod):
+        self.t = t
+        self.tod = tod
+
+
 class Assembler:
-    """`add(sentence, now, out)` appends the fixes a sentence completes to `out`.
+    """`add(row, now, out)` appends the fixes a sentence completes to `out`.
 
     counters: `epochs` fixes given out; `late` sentences that would have mattered but came after
     their fix was given out; `repeated` sentences of a time stamp that already had that type.
+    open: an epoch has begun and was not given out.
     """
+
+    # No properties here: they make MicroPython look for one at each assignment to any attribute of
+    # the class, which then takes ten times as long.
 
     def __init__(self, counters=None):
         self.counters = {} if counters is None else counters
         for name in ("epochs", "late", "repeated"):
             self.counters[name] = 0
+        self.open = False
+        self._habits = Habits()
         # The cycle
-        self._fix = None  # the epoch being put together; None once given out
         self._tod = None  # time stamp of the cycle
         self._t = 0  # when it began
         self._before = None  # time stamp of the cycle before
-        self._valid = False  # what its fix came to
+        self._status = NO_FIX  # what its fix came to
         self._seen = 0  # types that came in this cycle, also after its fix was given out
         self._quiet = True  # the line fell quiet: a sentence without time begins a new cycle
-        # What it says
-        self._rmc = None  # status by RMC, which decides when there is one
-        self._other = NO_FIX  # best status by the others
+        self._damaged = False  # something was lost since the last time stamp
+        self._adopts = True  # a time stamp may be given to a cycle that has none yet
+        # What it says: rows of nmea.decode, the first two void unless their type was seen
+        self._rmc = list(_NOTHING)
+        self._full = list(_NOTHING)  # GGA or GNS, several as one
+        self._gll = None  # status by GLL
+        self._first = None  # a GLL, if its position came before RMC's
+        self._vtg = None
         self._day = None
-        self._vtg_speed = None
-        self._vtg_heading = None
+        # Its GSA, which may hold for more cycles
         self._gsa_mode = None
         self._gsa_hdop = None
         self._gsa_t = 0
         # The last time known: (utc, t of it)
         self._utc = None
         self._utc_t = 0
-        # What was learned
-        self._need = 0
-        self._vtg = 0
-        self._cycles = 0
-        self._learned = 0  # the last cycle's types, while nothing new can come of the same ones
-        self._any = self._any_before = 0
-        self._each = self._each_before = _ALL
 
-    @property
-    def open(self):
-        """True while an epoch has begun and was not given out."""
-        return self._fix is not None
-
-    @property
     def missing(self):
-        """True while the open epoch may lack a sentence: one that the cycles before taught to wait
+        """Whether the open epoch may lack a sentence: one that the cycles before taught to wait
         for, or any before they taught that."""
-        return self._fix is not None and (not self._need or self._need & ~self._seen != 0)
+        need = self._habits.need
+        return self.open and (not need or need & ~self._seen != 0)
 
     def quiet(self):
         """The line was silent long enough that the next sentence opens a new cycle."""
         self._quiet = True
 
+    def damaged(self):
+        """Something was lost before the next sentence."""
+        self._damaged = True
+
     def close(self, out):
         """Give out the open epoch, if any, complete or not."""
-        if self._fix is not None:
+        if self.open:
             self._give(out)
 
     def add(self, s, now, out):
-        """Take one tuple of nmea.parse; append completed fixes (0 to 2) to `out`."""
+        """Take one row of nmea.decode or .parse; append completed fixes (0 to 2) to `out`."""
         kind = s[0]
-        fix = self._fix
-        if kind & _TIMED and s[1] == self._tod and s[1] is not None:
-            self._quiet = False  # it was held up, not silent
-            if fix is None:
-                self._after(kind, s, now, _SAME)
-                return
-        elif kind > _ALL:
-            return  # of the sky, see sky.py
-        else:
-            place = self._place(kind, s)
-            if place == _NEW:
-                if fix is not None:
-                    self._give(out)
-                self._begin(now, s[1] if kind & _TIMED else None)
-                fix = self._fix
-            elif place == _STALE or fix is None:
-                self._after(kind, s, now, place)
-                return
-        # The two types of nearly all receivers here, the others by a call.
+        if kind & _TIMED and s[1] == self._tod and self.open and s[1] is not None:
+            self._quiet = self._damaged = False  # it was held up, not silent
+        elif not self._belongs(s, now, out):
+            return
         if kind == RMC:
-            self._rmc = s[2]
-            self._day = s[7]
-            if s[2]:
-                if fix.lat is None:
-                    fix.lat = s[3]
-                    fix.lon = s[4]
-                fix.speed = s[5]
-                fix.heading = s[6]
+            self._rmc_row(s)
         elif kind & _FULL:
-            # Several talkers may each count their own satellites: the most is a lower bound.
-            sats = s[5]
-            if sats is not None and (fix.sats is None or sats > fix.sats):
-                fix.sats = sats
-            if s[6] is not None:
-                fix.hdop = s[6]
-            if s[2]:
-                self._other = s[2]
-                if s[3] is not None:  # often with more digits than RMC's
-                    fix.lat = s[3]
-                    fix.lon = s[4]
-                if s[7] is not None:
-                    fix.alt = s[7]
+            self._full_row(s)
         else:
             self._take(kind, s, now)
-        self._seen = seen = self._seen | kind
-        need = self._need
-        if (
-            need
-            and seen & need == need
-            and (fix.speed is not None or not self._vtg & ~seen or not self._rmc)
-        ):
+        self._seen |= kind
+        if self._complete(self._seen, self._habits):
             self._give(out)
 
     # --- cycles ---
 
+    def _belongs(self, s, now, out):
+        """Find the cycle of a sentence, open or close one if need be. False: it came too late."""
+        kind = s[0]
+        if kind > _ALL:
+            return False  # of the sky, see sky.py
+        place = self._place(kind, s)
+        if place == _NEW:
+            self.close(out)
+            self._begin(now, s[1] if kind & _TIMED else None)
+        elif place == _NOWHERE:
+            return False
+        elif place == _STALE or not self.open:
+            self._after(kind, s, place, now)
+            return False
+        return True
+
+    def _complete(self, seen, habits):
+        """Whether all has come that the fix has to wait for."""
+        need = habits.need
+        if not need or seen & need != need:
+            return False
+        if not habits.vtg & ~seen:
+            return True
+        rmc = self._rmc
+        return not seen & RMC or not rmc[_STATUS] or rmc[_SPEED] is not None
+
     def _place(self, kind, s):
-        """Which cycle a sentence is of that has not the time stamp of the one under way:
-        _SAME, _STALE (the one before) or _NEW."""
-        if not kind & _TIMED:
-            # Without a time stamp: of the cycle under way, unless that cannot be.
-            return _NEW if self._quiet or (kind == VTG and self._seen & VTG) else _SAME
-        tod = s[1]
+        """Which cycle a sentence is of that has not the time stamp of the one under way: _SAME,
+        _STALE (the one before), _NEW, or _NOWHERE."""
+        tod = s[1] if kind & _TIMED else None
         if tod is None:
-            return _NEW if self._quiet or self._seen & kind else _SAME
+            # Of the cycle under way, unless that cannot be.
+            if self._quiet:
+                return _NEW
+            if self._damaged:
+                return self._uncertain(kind)
+            return _NEW if self._seen & kind & ~GSA else _SAME
+        if tod == self._tod:
+            self._quiet = self._damaged = False
+            return _SAME
         if tod == self._before:
             return _STALE
-        if self._tod is None and self._fix and not self._quiet and not self._seen & kind:
-            self._tod = self._fix.tod = tod  # until now only sentences without time
-            return _SAME
-        return _NEW
+        if self._tod is not None or self._quiet or self._damaged or not self._adopts:
+            return _NEW
+        if not self.open or self._seen & kind:
+            return _NEW
+        self._tod = tod  # until now only sentences without time
+        return _SAME
+
+    def _uncertain(self, kind):
+        """The same for one without time behind damage."""
+        self._adopts = False
+        if not kind & _TIMED:
+            return _NOWHERE
+        return _NEW if self._tod is not None or self._seen & kind else _SAME
 
     def _begin(self, now, tod):
         if self._seen:
-            self._learn()
+            self._habits.learn(self._seen)
+        self.open = True
         self._before = self._tod
         self._tod = tod
-        self._fix = Fix(now, tod)
         self._t = now
         self._seen = 0
-        self._quiet = False
-        self._rmc = None
-        self._other = NO_FIX
-        self._day = None
-        self._vtg_speed = self._vtg_heading = None
+        self._adopts = self._quiet or not self._damaged
+        self._quiet = self._damaged = False
+        self._gll = self._first = self._vtg = self._day = None
 
-    def _after(self, kind, s, now, place):
+    def _after(self, kind, s, place, now):
         """A sentence that comes after the fix it belongs to was given out."""
         if kind & _POSITIONS:
             repeated = place == _SAME and self._seen & kind
             self.counters["repeated" if repeated else "late"] += 1
         elif kind == GSA:
             self._gsa(s, now)
-        elif kind == ZDA and s[2] is not None and self._valid and s[1] == self._tod:
+        elif kind == ZDA and s[2] is not None and self._status and s[1] == self._tod:
             self._utc = s[2] * DAY_MS + s[1]
             self._utc_t = self._t
         if place == _SAME:
             self._seen |= kind
 
-    def _learn(self):
-        """A cycle is over: work out which types the next one's fix has to wait for."""
-        seen = self._seen
-        self._cycles += 1
-        if self._cycles < _WATCH:
-            self._any = seen  # perhaps a part of a cycle only: says what comes, not what does not
-            return
-        if self._cycles % _MEMORY == 0:
-            self._any_before = self._any
-            self._each_before = self._each
-            self._any = 0
-            self._each = _ALL
-        elif seen == self._learned:
-            return
-        self._learned = seen
-        self._any |= seen
-        self._each &= seen
-        got = self._any | self._any_before
-        need = got & _POSITIONS
-        if not need:
-            need = got & GLL
-        self._vtg = got & VTG
-        if not got & RMC:
-            need |= self._vtg
-        self._need = need | (self._each & self._each_before & GSA) if need else 0
-
     # --- what the sentences say ---
 
     def _take(self, kind, s, now):
         """All types but RMC, GGA and GNS."""
-        fix = self._fix
         if kind == GSA:
             self._gsa(s, now)
         elif kind == VTG:
-            self._vtg_speed = s[1]
-            self._vtg_heading = s[2]
+            self._vtg = s
         elif kind == GLL:
-            if s[2]:
-                if not self._other:
-                    self._other = s[2]
-                if fix.lat is None:
-                    fix.lat = s[3]
-                    fix.lon = s[4]
+            if s[_STATUS]:
+                self._gll = self._gll or s[_STATUS]
+                rmc_has = self._seen & RMC and self._rmc[_LAT] is not None
+                if self._first is None and not rmc_has and s[_LAT] is not None:
+                    self._first = s
         elif self._day is None:
             self._day = s[2]
+
+    def _rmc_row(self, s):
+        """The last RMC decides, but the first position stays."""
+        self._day = s[_DAY]
+        rmc = self._rmc
+        lat = rmc[_LAT] if self._seen & RMC else None
+        if lat is None:
+            rmc[:] = s
+        else:
+            lon = rmc[_LON]
+            rmc[:] = s
+            rmc[_LAT] = lat
+            rmc[_LON] = lon
+
+    def _full_row(self, s):
+        """Of several GGA and GNS the last counts as far as it says something. But several talkers
+        may each count their own satellites: the most is a lower bound."""
+        full = self._full
+        if not self._seen & _FULL:
+            full[:] = s
+            return
+        if s[_STATUS]:
+            full[_STATUS] = s[_STATUS]
+        for i in (_LAT, _LON, _HDOP, _ALT):
+            if s[i] is not None:
+                full[i] = s[i]
+        if s[_SATS] is not None and (full[_SATS] is None or s[_SATS] > full[_SATS]):
+            full[_SATS] = s[_SATS]
 
     def _gsa(self, s, now):
         """One GSA a constellation may come: the best mode of a cycle counts."""
@@ -327,31 +343,66 @@ class Assembler:
         self._gsa_t = now
 
     def _give(self, out):
-        fix = self._fix
-        self._fix = None
-        status = self._other if self._rmc is None else self._rmc
-        if fix.tod is None or fix.lat is None or (fix.lat == 0 and fix.lon == 0):
-            status = NO_FIX  # 0,0 is what an uninitialised receiver sends
-        if status:
-            self._valid = fix.valid = True
-            if fix.speed is None:
-                fix.speed = self._vtg_speed
-            if fix.heading is None:
-                fix.heading = self._vtg_heading
-            if fix.hdop is None and self._seen & GSA:
-                fix.hdop = self._gsa_hdop
-            mode = self._gsa_mode
-            if mode is None or mode < 2 or fix.t - self._gsa_t > GSA_HOLDS_MS:
-                mode = 3 if fix.alt is not None else 2
-            fix.mode = mode
-            fix.quality = QUALITY_DEAD_RECKONED if status == ESTIMATED else QUALITY_GOOD
+        """Make the fix of what came."""
+        self.open = False
+        full = self._full if self._seen & _FULL else _NOTHING
+        row = self._position(full)
+        if row is None:
+            self._status = NO_FIX
+            fix = Fix(self._t, self._tod)
         else:
-            self._valid = False
-            fix.lat = fix.lon = fix.alt = fix.speed = fix.heading = None
+            fix = _Valid(self._t, self._tod)
+            fix.lat = row[_LAT]
+            fix.lon = row[_LON]
+            fix.alt = full[_ALT]
+            self._move(fix)
+        fix.sats = full[_SATS]
+        fix.hdop = full[_HDOP]
+        if row is not None:
+            self._grade(fix)
         if fix.tod is not None:
             self._date(fix)
         self.counters["epochs"] += 1
         out.append(fix)
+
+    def _position(self, full):
+        """The row whose position counts, None if there is no valid one. Sets the status."""
+        rmc = self._rmc if self._seen & RMC else _NOTHING
+        row = full  # often with more digits than RMC's
+        if full[_LAT] is None:
+            row = self._first or rmc
+        status = full[_STATUS] or self._gll
+        if self._seen & RMC:
+            status = rmc[_STATUS]
+        self._status = status
+        if not status or self._tod is None or row[_LAT] is None:
+            return None
+        return row if row[_LAT] or row[_LON] else None  # 0,0: not initialised yet
+
+    def _move(self, fix):
+        rmc = self._rmc if self._seen & RMC else _NOTHING
+        vtg = self._vtg
+        speed = rmc[_SPEED]
+        heading = rmc[_HEADING]
+        if vtg is not None:
+            if speed is None:
+                speed = vtg[1]
+            if heading is None:
+                heading = vtg[2]
+        fix.speed = speed
+        fix.heading = heading
+
+    def _grade(self, fix):
+        """Mode and quality, where they are not 3D and good."""
+        mode = self._gsa_mode
+        if mode is None or mode < 2 or self._t - self._gsa_t > GSA_HOLDS_MS:
+            mode = 2 if fix.alt is None else 3
+        if mode != 3:
+            fix.mode = mode
+        if self._status == ESTIMATED:
+            fix.quality = QUALITY_DEAD_RECKONED
+        if fix.hdop is None and self._seen & GSA:
+            fix.hdop = self._gsa_hdop
 
     def _date(self, fix):
         """UTC by the epoch's own date, or carried on from the last one over midnight."""

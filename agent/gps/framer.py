@@ -14,6 +14,10 @@ binary frame. Between candidates, u-blox UBX frames (b5 62, Fletcher) and RTCM 3
 (d3, CRC-24Q) are skipped by their own length, so that a `$` inside them starts nothing.
 """
 
+import sys
+from array import array
+from struct import pack_into
+
 try:
     from micropython import const
 
@@ -33,20 +37,25 @@ _STAR_END = const(MAX_LINE - 4)
 # A length above this is taken as proof that it is no frame; it also bounds the buffer.
 MAX_BINARY = const(1023)
 
-_DOLLAR = b"$"
+_DOLLAR = const(b"$")
 _DOLLAR_CODE = const(36)
-_STAR = b"*"
-_LF = b"\n"
-_CRLF = b"\r\n"
-_HEX = b"0123456789ABCDEF"
-_HEX_LOWER = b"0123456789abcdef"
+_STAR = const(b"*")
+_LF = const(b"\n")
+_CRLF = const(b"\r\n")
+_HEX = const(b"0123456789ABCDEF")
+_HEX_LOWER = const(b"0123456789abcdef")
 _UBX = const(0xB5)
 _UBX_2 = const(0x62)
 _RTCM = const(0xD3)
 
 _MASK_256 = (1 << 256) - 1
-_MASK_128 = (1 << 128) - 1
 _MASK_64 = (1 << 64) - 1
+
+# Most sentences are not longer.
+_WORD_BYTES = const(80)
+_WORD_FORMAT = const("80s")
+# Of as many bytes as a small integer holds on this machine: an ESP32's has 31 bits.
+_WORDS = array("I" if sys.maxsize >> 32 else "H", bytes(_WORD_BYTES))
 
 # CRC-24Q (polynomial 0x864CFB) by nibbles.
 _CRC24 = (
@@ -62,31 +71,37 @@ _WAIT = const(-1)
 def _xor_fold(text):
     """XOR of all bytes of `text` (any length), 0..255: the NMEA checksum."""
     n = int.from_bytes(text, "big")
-    half = 512  # enough for a line; its shifts cost less than finding out how many it needs
-    while half * 2 < len(text) * 8:
-        half *= 2
-    while half > 512:
-        n ^= n >> half
-        half >>= 1
+    bits = 1024  # enough for a line
+    while len(text) > bits >> 3:
+        bits *= 2
+    while bits > 1024:
+        bits >>= 1
+        n ^= n >> bits
     n ^= n >> 512
     n = (n ^ (n >> 256)) & _MASK_256
-    n = (n ^ (n >> 128)) & _MASK_128
+    n ^= n >> 128
     n = (n ^ (n >> 64)) & _MASK_64
     n ^= n >> 32
     n ^= n >> 16
     return (n ^ (n >> 8)) & 0xFF
 
 
-def _xor_bytes(text):
+def _xor_words(text):
     """The same where each step of big integers leaves garbage to collect, as on MicroPython: there
-    it takes half as long, as small integers need no memory."""
+    it takes half as long, as nothing needs memory."""
     n = 0
-    for byte in text:
-        n ^= byte
-    return n
+    if len(text) <= _WORD_BYTES:
+        pack_into(_WORD_FORMAT, _WORDS, 0, text)  # the rest becomes 0
+        for word in _WORDS:
+            n ^= word
+    else:
+        for byte in text:
+            n ^= byte
+    n ^= n >> 16
+    return (n ^ n >> 8) & 0xFF
 
 
-checksum = _xor_fold if _BIG_INTEGERS else _xor_bytes
+checksum = _xor_fold if _BIG_INTEGERS else _xor_words
 
 
 def crc24q(data):
@@ -114,25 +129,27 @@ class Framer:
     counters: `sentences` accepted; `checksum` lines with a wrong checksum; `unchecked` lines
     without one (all refused); `too_long` lines over MAX_LINE; `noise` bytes outside of lines;
     `binary` UBX and RTCM 3 frames skipped.
+    pending: bytes held back, waiting for the rest of their line or frame.
+    damage: which sentences of the last feed (by index) something damaged or foreign came before.
     """
 
     def __init__(self, counters=None):
         self.counters = {} if counters is None else counters
         for name in ("sentences", "checksum", "unchecked", "too_long", "noise", "binary"):
             self.counters[name] = 0
+        self.pending = 0
+        self.damage = []
+        self._damaged = False  # something since the last sentence
         self._tail = b""  # an unfinished line or binary frame
         self._failed = False  # inside a line that was already counted as bad
-
-    @property
-    def pending(self):
-        """Bytes held back, waiting for the rest of their line or frame."""
-        return len(self._tail)
 
     def feed(self, data):
         """Take `data` (bytes); return the sentences completed by it, oldest first."""
         buf = self._tail + data
         end = len(buf)
         out = []
+        if self.damage:
+            self.damage = []
         pos = 0
         while pos < end:
             if buf[pos] == _DOLLAR_CODE:
@@ -158,6 +175,9 @@ class Framer:
                     and _DOLLAR not in body
                     and _LF not in body
                 ):
+                    if self._damaged:
+                        self.damage.append(len(out))
+                        self._damaged = False
                     out.append(body)
                     pos = star + 3
                     if buf.startswith(_CRLF, pos):
@@ -169,6 +189,7 @@ class Framer:
             self._failed = True
             pos = start + 1
         self._tail = buf[pos:]
+        self.pending = end - pos
         if out:
             self.counters["sentences"] += len(out)
         return out
@@ -188,6 +209,7 @@ class Framer:
         else:
             return False
         self.counters[reason] += 1
+        self._damaged = True
         return True
 
     def _between(self, buf, pos, stop):
@@ -222,7 +244,9 @@ class Framer:
             chunk = chunk[min(ends) :]
             self._failed = False
         noise = len(chunk) - chunk.count(b"\r") - chunk.count(_LF) - chunk.count(b"\0")
-        self.counters["noise"] += noise
+        if noise:
+            self.counters["noise"] += noise
+            self._damaged = True
 
 
 def _header(buf, pos, stop):

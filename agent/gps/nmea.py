@@ -21,7 +21,14 @@ alt      cm above mean sea level          hdop  x100 (99.99 and 0 mean unknown: 
 day      days since 1970-01-01            sats  satellites used       mode  1 none, 2 2D, 3 3D
 
 Field order: NMEA 0183 4.10 section 6.3; receivers' manuals agree. Talkers are ignored: the last
-three letters of the address say the type. Integers only, as ESP32 floats have 32 bits.
+three letters of the address say the type.
+
+What must be fast: RMC and GGA of a receiver with a fix, on an ESP32. What costs most there is
+memory, so whatever makes objects: cutting out a field, a list of all fields, a tuple of all values,
+and any function with more than some ten variables and arguments under way, which MicroPython puts
+on the heap. So of these two types what stands before the speed or the satellites is compared with
+the last time instead of being cut up, the row is always the same list, and functions are small.
+Whatever is unusual goes the plain way, field by field.
 """
 
 try:
@@ -31,6 +38,19 @@ except ImportError:
     def const(value):
         return value
 
+
+from agent.gps.fields import (
+    FieldError,
+    count,
+    course,
+    date,
+    day_number,
+    decimal,
+    dop,
+    metres,
+    time_of_day,
+)
+from agent.gps.place import Place
 
 # Sentence types, as bits, so that fix.py can keep sets of them in one small int.
 RMC = const(1)
@@ -45,25 +65,13 @@ NO_FIX = const(0)
 FIX = const(1)
 ESTIMATED = const(2)
 
-_LAT_LIMIT = const(90_000_000)
-_LON_LIMIT = const(180_000_000)
-# HDOP x100 from which a receiver means "unknown" (it writes 99.9 or 99.99).
-_DOP_UNKNOWN = const(9990)
-_GGA_ESTIMATED = b"6"
-# Stands in no sentence.
-_NOWHERE = b"$"
+# Addresses whose decoder is remembered: a receiver sends some twenty, noise must not add to them.
+_MAX_KNOWN = const(40)
+_NOTHING = const(b"$")  # stands in no sentence
 _COMMA = const(44)
-_POINT = const(46)
-
-# Powers of ten by number of decimals. Receivers send up to 8; more than 12 is refused.
-_TEN = tuple([10**n for n in range(13)])
-# Days before each month (index 1..12) in a common year, and the months' lengths.
-_BEFORE = (0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
-_LENGTH = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
-
-class FieldError(ValueError):
-    """A sentence with a right checksum holds a field that cannot be: the sentence is refused."""
+_0 = const(48)
+_6 = const(54)
+_9 = const(57)
 
 
 def parse(sentence):
@@ -75,177 +83,236 @@ class Decoder:
     """Decodes a receiver's sentences.
 
     `more`: decoders of further types by their three letters, as sky.DECODERS, or None.
-    Its only other state is the last text of some fields with what it came to: the sentences of an
-    epoch repeat time, position, speed and course, and comparing is several times faster than
-    decoding.
+    Its only other state is the last text of some fields with what it came to: sentences repeat
+    time, position, speed and course within an epoch and the date all day, and comparing is several
+    times faster than decoding.
     """
 
     def __init__(self, more=None):
         self._more = more
-        self._time = b""
+        self._known = {}  # decoders by address and comma
+        self._rmc_head = self._gga_head = _NOTHING  # the last RMC's and GGA's
+        self._row = list(range(8))  # of RMC and GGA
+        self._place = Place()
+        self._time = _NOTHING  # with its comma
+        self._time_end = 0
         self._tod = None
-        self._y = self._ns = self._x = self._ew = None  # the four fields of a position
-        self._where = _NOWHERE  # the same as it stood in a sentence, commas around it
-        self._lat = self._lon = None
+        self._tail = _NOTHING  # RMC from the date on
+        self._day = None
+        self._status = NO_FIX  # what RMC's mode says
         self._knots = b""
         self._speed = None
         self._course = b""
         self._heading = None
         self._dilution = b""
         self._hdop = None
-        self._date = b""
-        self._day = None
 
     def parse(self, sentence):
         """Decode the bytes between `$` and `*`: tuple, None (type not decoded), or FieldError."""
-        decode = _DECODERS.get(sentence[2:5])
-        if decode is None and self._more is not None:
-            decode = self._more.get(sentence[2:5])
-        if decode is None or len(sentence) < 6 or sentence[5] != _COMMA:
-            return None
-        if sentence[0] == 80 and sentence[1] != 81:  # `P`: proprietary, as PGRMC; but PQ is QZSS
-            return None
         try:
-            return decode(self, sentence)
-        except IndexError:
-            fault = "fields are missing"
-        except FieldError as e:
-            fault = e.args[0]
-        raise FieldError("%s: %s" % (_name(sentence), fault))
+            row = self.decode(sentence)
+        except (FieldError, IndexError) as e:
+            raise FieldError(refusal(sentence, e))
+        return None if row is None else tuple(row)
+
+    def decode(self, sentence):
+        """As parse, but RMC and GGA come as a list that the next call overwrites, and errors
+        (FieldError, IndexError) without the sentence's name, see refusal()."""
+        if sentence.startswith(self._rmc_head):
+            return self._rmc(sentence)
+        if sentence.startswith(self._gga_head):
+            return self._gga(sentence)
+        decode = self._known.get(sentence[:6])
+        if decode is None:
+            decode = self._look_up(sentence[:6])
+        return decode(self, sentence) if decode else None
+
+    def _look_up(self, head):
+        """The decoder of a sentence that begins with these six bytes; False: there is none."""
+        decode = _DECODERS.get(head[2:5])
+        if decode is None and self._more is not None:
+            decode = self._more.get(head[2:5])
+        vendor = head[:1] == b"P" and head[1:2] != b"Q"  # as PGRMC; but PQ is QZSS
+        if decode is None or vendor or head[5:] != b",":
+            decode = False
+        elif b"," in head[:2]:
+            decode = _refuse
+        elif head[2:5] == b"RMC":
+            self._rmc_head = head
+        elif head[2:5] == b"GGA":
+            self._gga_head = head
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        self._known[head] = decode
+        return decode
 
     # --- sentences ---
 
-    def _rmc(self, sentence):
-        f = sentence.split(b",", 13)
-        tod = self._tod if f[1] == self._time else self._decode_time(f[1])
-        day = self._day if f[9] == self._date else self._decode_date(f[9])
-        if f[2] != b"A" or (len(f) > 12 and f[12] == b"N"):
-            return (RMC, tod, NO_FIX, None, None, None, None, day)
-        # Field 13, the navigational status, is 'V' on good fixes of most receivers: not read.
-        status = ESTIMATED if len(f) > 12 and f[12] == b"E" else FIX
-        if f[3] != self._y or f[5] != self._x or f[4] != self._ns or f[6] != self._ew:
-            self._decode_position(f[3], f[4], f[5], f[6])
-            at = 2 + len(f[0]) + len(f[1]) + len(f[2])
-            size = 5 + len(f[3]) + len(f[4]) + len(f[5]) + len(f[6])
-            self._where = sentence[at : at + size]
-        speed = self._speed if f[7] == self._knots else self._decode_knots(f[7])
-        heading = self._heading if f[8] == self._course else self._decode_course(f[8])
-        return (RMC, tod, status, self._lat, self._lon, speed, heading, day)
+    def _rmc(self, s):
+        # GNRMC,141420.00,A,3401.24024,N,00650.21038,W,10.130,344.98,210926,,,A
+        at = self._clock(s)
+        at = self._place.read(s, at + 2) if s.startswith(b"A,", at) else 0
+        if at:
+            f = s[at:].split(b",", 2)
+            return self._motion(f[0], f[1], f[2])
+        return self._rmc_fields(s)
 
-    def _gga(self, sentence):
-        # Time and position are mostly those of the RMC before, to the letter: then they need not
-        # be cut up.
-        text = self._time
-        at = 6 + len(text)
-        if (
-            text
-            and sentence.startswith(text, 6)
-            and sentence.startswith(self._where, at)
-            and sentence[0] != _COMMA
-            and sentence[1] != _COMMA
-        ):
-            tod = self._tod
-            same = True
-            f = sentence[at + len(self._where) :].split(b",", 4)
-        else:
-            f = sentence.split(b",", 10)  # what is behind the altitude is not used
-            tod = self._tod if f[1] == text else self._decode_time(f[1])
-            y, ns, x, ew = f[2], f[3], f[4], f[5]
-            same = y == self._y and x == self._x and ns == self._ns and ew == self._ew
-            f = f[6:]
-        quality = f[0]
-        sats = _count(f[1])
-        hdop = self._hdop if f[2] == self._dilution else self._decode_dop(f[2])
+    def _rmc_fields(self, s):
+        """Any RMC whose time is decoded."""
+        f = s.split(b",", 9)
+        if f[2] == b"A":
+            if self._mode(f[9]):
+                self._place.decode(f[3], f[4], f[5], f[6])
+            return self._motion(f[7], f[8], f[9])
+        self._mode(f[9])
+        return self._without_fix(RMC, None, None, self._day)
+
+    def _motion(self, knots, course, tail):
+        """The row of an RMC whose position is decoded."""
+        if not self._mode(tail):
+            return self._without_fix(RMC, None, None, self._day)
+        row = self._row
+        row[0] = RMC
+        row[1] = self._tod
+        row[2] = self._status
+        row[3] = self._place.lat
+        row[4] = self._place.lon
+        row[5] = self._speed if knots == self._knots else self._decode_knots(knots)
+        row[6] = self._heading if course == self._course else self._decode_course(course)
+        row[7] = self._day
+        return row
+
+    def _gga(self, s):
+        # GNGGA,141420.00,3401.24024,N,00650.21038,W,1,11,0.82,42.2,M,46.0,M,,
+        at = self._place.read(s, self._clock(s))
+        if at and s[at + 1] == _COMMA and _0 < s[at] <= _9:
+            f = s[at + 2 :].split(b",", 3)
+            return self._accuracy(ESTIMATED if s[at] == _6 else FIX, f[0], f[1], f[2])
+        return self._gga_fields(s)
+
+    def _gga_fields(self, s):
+        """Any GGA whose time is decoded."""
+        f = s.split(b",", 10)  # what is behind the altitude is not used
+        quality = f[6]
         if quality == b"0" or not quality:
-            return (GGA, tod, NO_FIX, None, None, sats, hdop, None)
+            return self._without_fix(GGA, count(f[7]), dop(f[8]), None)
         if not quality.isdigit():
             raise FieldError("quality %r" % quality)
-        if not same:
-            self._decode_position(y, ns, x, ew)
-        status = ESTIMATED if quality == _GGA_ESTIMATED else FIX
-        return (GGA, tod, status, self._lat, self._lon, sats, hdop, metres(f[3]))
+        self._place.decode(f[2], f[3], f[4], f[5])
+        return self._accuracy(ESTIMATED if quality == b"6" else FIX, f[7], f[8], f[9])
 
-    def _gns(self, sentence):
-        f = sentence.split(b",", 10)
-        tod = self._tod if f[1] == self._time else self._decode_time(f[1])
+    def _accuracy(self, status, sats, hdop, alt):
+        """The row of a GGA whose position is decoded."""
+        row = self._row
+        row[0] = GGA
+        row[1] = self._tod
+        row[2] = status
+        row[3] = self._place.lat
+        row[4] = self._place.lon
+        row[5] = count(sats)
+        row[6] = self._hdop if hdop == self._dilution else self._decode_dop(hdop)
+        row[7] = metres(alt)
+        return row
+
+    def _without_fix(self, kind, five, six, seven):
+        row = self._row
+        row[:] = (kind, self._tod, NO_FIX, None, None, five, six, seven)
+        return row
+
+    def _gns(self, s):
+        f = s.split(b",", 10)
+        tod = self._time_of(f[1])
         modes = f[6]  # one letter a constellation
         others = modes.replace(b"N", b"")
         if not others:
-            return (GNS, tod, NO_FIX, None, None, _count(f[7]), _dop(f[8]), None)
-        if f[2] != self._y or f[4] != self._x or f[3] != self._ns or f[5] != self._ew:
-            self._decode_position(f[2], f[3], f[4], f[5])
+            return (GNS, tod, NO_FIX, None, None, count(f[7]), dop(f[8]), None)
+        place = self._place
+        place.decode(f[2], f[3], f[4], f[5])
         status = FIX if others.replace(b"E", b"") else ESTIMATED
         alt = metres(f[9])
-        return (GNS, tod, status, self._lat, self._lon, _count(f[7]), _dop(f[8]), alt)
+        return (GNS, tod, status, place.lat, place.lon, count(f[7]), dop(f[8]), alt)
 
-    def _gll(self, sentence):
-        f = sentence.split(b",")
-        tod = self._tod if f[5] == self._time else self._decode_time(f[5])
+    def _gll(self, s):
+        f = s.split(b",")
+        tod = self._time_of(f[5])
         if f[6] != b"A" or (len(f) > 7 and f[7] == b"N"):
             return (GLL, tod, NO_FIX, None, None)
-        if f[1] != self._y or f[3] != self._x or f[2] != self._ns or f[4] != self._ew:
-            self._decode_position(f[1], f[2], f[3], f[4])
+        place = self._place
+        place.decode(f[1], f[2], f[3], f[4])
         status = ESTIMATED if len(f) > 7 and f[7] == b"E" else FIX
-        return (GLL, tod, status, self._lat, self._lon)
+        return (GLL, tod, status, place.lat, place.lon)
 
-    def _zda(self, sentence):
-        f = sentence.split(b",")
-        tod = self._tod if f[1] == self._time else self._decode_time(f[1])
+    def _zda(self, s):
+        f = s.split(b",")
+        tod = self._time_of(f[1])
         if not f[2] or not f[3] or not f[4]:
             return (ZDA, tod, None)
-        return (ZDA, tod, day_number(_count(f[4]), _count(f[3]), _count(f[2])))
+        return (ZDA, tod, day_number(count(f[4]), count(f[3]), count(f[2])))
 
-    def _vtg(self, sentence):
-        f = sentence.split(b",")
+    def _vtg(self, s):
+        f = s.split(b",")
         if len(f) > 9 and f[9] == b"N":
             return (VTG, None, None)
         if f[5]:
             speed = self._speed if f[5] == self._knots else self._decode_knots(f[5])
         elif f[7]:
-            speed = _decimal(f[7], 250, 9)  # km/h to cm/s: 100000 / 3600
+            speed = decimal(f[7], 250, 9)  # km/h to cm/s: 100000 / 3600
         else:
             speed = None
         heading = self._heading if f[1] == self._course else self._decode_course(f[1])
         return (VTG, speed, heading)
 
-    def _gsa(self, sentence):
-        f = sentence.split(b",")
+    def _gsa(self, s):
+        f = s.split(b",")
         mode = f[2]
         if mode == b"3" or mode == b"2" or mode == b"1":
-            return (GSA, mode[0] - 48, _dop(f[16]))
+            return (GSA, mode[0] - _0, dop(f[16]))
         if mode:
             raise FieldError("mode %r" % mode)
-        return (GSA, None, _dop(f[16]))
+        return (GSA, None, dop(f[16]))
 
     # --- fields that repeat: decode, remember only what was good ---
 
-    def _decode_time(self, field):
-        self._tod = tod = time_of_day(field)
-        self._time = field
-        return tod
+    def _clock(self, s):
+        """Decode the time of day in field 1; the index behind its comma."""
+        if s.startswith(self._time, 6):
+            return self._time_end
+        at = s.find(b",", 6)
+        if at < 0:
+            raise IndexError
+        self._tod = time_of_day(s[6:at])
+        at += 1
+        self._time = s[6:at]
+        self._time_end = at
+        return at
 
-    def _decode_date(self, field):
-        self._day = day = _date(field)
-        self._date = field
-        return day
+    def _time_of(self, field):
+        """The same for a time that is cut out already; ms of the day."""
+        text = field + b","
+        if text != self._time:
+            self._tod = time_of_day(field)
+            self._time = text
+            self._time_end = 6 + len(text)
+        return self._tod
 
-    def _decode_position(self, y, ns, x, ew):
-        self._y = None  # until it is known to be good
-        self._where = _NOWHERE
-        self._lat, self._lon = _position(y, ns, x, ew)
-        self._y = y
-        self._ns = ns
-        self._x = x
-        self._ew = ew
+    def _mode(self, tail):
+        """Decode RMC from field 9 on: date, magnetic variation (two fields), mode. The status."""
+        if tail != self._tail:
+            # Field 13, the navigational status, is 'V' on good fixes of most receivers: not read.
+            f = tail.split(b",", 4)
+            self._day = date(f[0])
+            self._tail = tail
+            mode = f[3] if len(f) > 3 else b""
+            self._status = NO_FIX if mode == b"N" else ESTIMATED if mode == b"E" else FIX
+        return self._status
 
     def _decode_dop(self, field):
-        self._hdop = hdop = _dop(field)
+        self._hdop = hdop = dop(field)
         self._dilution = field
         return hdop
 
     def _decode_knots(self, field):
-        # 1 knot is 1852 m an hour: 463/9 cm/s.
-        self._speed = speed = _decimal(field, 463, 9) if field else None
+        self._speed = speed = decimal(field, 463, 9) if field else None  # 1852 m an hour
         self._knots = field
         return speed
 
@@ -253,6 +320,10 @@ class Decoder:
         self._heading = heading = course(field)
         self._course = field
         return heading
+
+
+def _refuse(decoder, sentence):
+    raise FieldError("address")
 
 
 _DECODERS = {
@@ -266,145 +337,7 @@ _DECODERS = {
 }
 
 
-def _name(sentence):
-    return "".join(chr(c) for c in sentence[:5])
-
-
-def day_number(year, month, day):
-    """Days since 1970-01-01 of a date in 1970..2099, or FieldError."""
-    if not (1970 <= year <= 2099 and 1 <= month <= 12 and 1 <= day <= _LENGTH[month]):
-        raise FieldError("no such date: %d-%d-%d" % (year, month, day))
-    leap = year % 4 == 0
-    if month == 2 and day == 29 and not leap:
-        raise FieldError("no such date: %d-02-29" % year)
-    days = (year - 1970) * 365 + (year - 1969) // 4 + _BEFORE[month] + day - 1
-    return days + 1 if leap and month > 2 else days
-
-
-# --- fields ---
-
-
-def _position(lat, north, lon, east):
-    """(lat, lon) in micro-degrees; both None when either is empty."""
-    if not lat or not lon:
-        return None, None
-    y = _degrees(lat)
-    x = _degrees(lon)
-    if y > _LAT_LIMIT:
-        raise FieldError("latitude %r" % lat)
-    if x > _LON_LIMIT:
-        raise FieldError("longitude %r" % lon)
-    if north == b"S":
-        y = -y
-    elif north != b"N":
-        raise FieldError("hemisphere %r" % north)
-    if east == b"W":
-        x = -x
-    elif east != b"E":
-        raise FieldError("hemisphere %r" % east)
-    return y, x
-
-
-def _degrees(field):
-    """`dddmm.mmmm` in micro-degrees, rounded to nearest."""
-    dot = field.find(b".")
-    places = len(field) - 1 - dot if dot >= 0 else 0
-    digits = field.replace(b".", b"", 1)
-    if not digits.isdigit() or places > 12:
-        raise FieldError("angle %r" % field)
-    # 10**6 / 60 micro-degrees a minute; + half of the divisor rounds.
-    if places == 5:  # the usual case, kept within small ints
-        n = int(digits)
-        minutes = n % 10_000_000
-        if minutes >= 6_000_000:
-            raise FieldError("60 minutes or more in %r" % field)
-        return n // 10_000_000 * 1_000_000 + (minutes + 3) // 6
-    scale = _TEN[places]
-    degrees, minutes = divmod(int(digits), 100 * scale)
-    if minutes >= 60 * scale:
-        raise FieldError("60 minutes or more in %r" % field)
-    return degrees * 1_000_000 + (minutes * 100_000 + 3 * scale) // (6 * scale)
-
-
-def time_of_day(field):
-    """`hhmmss.sss` in ms of the day, digits beyond ms cut off; None when empty."""
-    if not field:
-        return None
-    size = len(field)
-    if size > 6:
-        if field[6] != _POINT or not field.replace(b".", b"", 1).isdigit():
-            raise FieldError("time %r" % field)
-        n = int(field[:6])
-    elif size == 6 and field.isdigit():
-        n = int(field)
-    else:
-        raise FieldError("time %r" % field)
-    seconds = n % 100
-    minutes = n // 100 % 100
-    if n >= 240000 or minutes > 59 or seconds > 60:  # 60: a leap second
-        raise FieldError("time %r" % field)
-    ms = (n // 10000 * 60 + minutes) * 60000 + seconds * 1000
-    if size == 9:
-        return ms + (field[7] * 10 + field[8] - 528) * 10  # 528: two zeros as characters
-    if size > 7:
-        ms += int((field[7:] + b"00")[:3])
-    return ms
-
-
-def _date(field):
-    """`ddmmyy` in days since 1970; years 80..99 are 1980..1999. None when empty."""
-    if not field:
-        return None
-    if len(field) != 6 or not field.isdigit():
-        raise FieldError("date %r" % field)
-    n = int(field)
-    year = n % 100
-    return day_number(year + (1900 if year >= 80 else 2000), n // 100 % 100, n // 10000)
-
-
-def _decimal(field, num, den):
-    """field * num / den, rounded to nearest; FieldError unless it is digits and one point."""
-    dot = field.find(b".")
-    digits = field.replace(b".", b"", 1)
-    if not digits.isdigit():
-        raise FieldError("number %r" % field)
-    if dot >= 0:
-        places = len(field) - 1 - dot
-        if places > 12:
-            raise FieldError("number %r" % field)
-        den *= _TEN[places]
-    return (int(digits) * num + (den >> 1)) // den
-
-
-def course(field):
-    """Centi-degrees, 360 as 0."""
-    if not field:
-        return None
-    heading = _decimal(field, 100, 1)
-    if heading > 36000:
-        raise FieldError("course %r" % field)
-    return heading if heading != 36000 else 0
-
-
-def metres(field):
-    """cm, with a sign."""
-    if not field:
-        return None
-    if field[0] == 45:  # `-`
-        return -_decimal(field[1:], 100, 1)
-    return _decimal(field, 100, 1)
-
-
-def _dop(field):
-    if not field:
-        return None
-    dop = _decimal(field, 100, 1)
-    return dop if 0 < dop < _DOP_UNKNOWN else None
-
-
-def _count(field):
-    if not field:
-        return None
-    if not field.isdigit() or len(field) > 4:
-        raise FieldError("number %r" % field)
-    return int(field)
+def refusal(sentence, error):
+    """What is wrong with a sentence, by the error that decode raised."""
+    fault = "fields are missing" if isinstance(error, IndexError) else error.args[0]
+    return "%s: %s" % ("".join(chr(c) for c in sentence[:5]), fault)

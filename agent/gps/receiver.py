@@ -21,7 +21,7 @@ except ImportError:
 
 from agent.gps.fix import Assembler
 from agent.gps.framer import Framer
-from agent.gps.nmea import Decoder, FieldError
+from agent.gps.nmea import Decoder, FieldError, refusal
 from agent.gps.quality import Quality
 from agent.gps.setup import Setup
 
@@ -66,23 +66,43 @@ class Receiver:
             self._assembler.quiet()
         self._heard = now
         out = []
-        parse = self._decoder.parse
-        add = self._assembler.add
         sentences = self._framer.feed(data)
         if self.setup is not None:
             self.setup.feed(data, now, sentences)
+        if self._framer.damage:
+            self._take_damaged(sentences, now, out)
+        else:
+            self._take(sentences, now, out)
+        self._judge(out)
+        return out
+
+    def _judge(self, fixes):
+        for fix in fixes:
+            self.quality.judge(fix)
+
+    def _take_damaged(self, sentences, now, out):
+        """The same where something was lost between them."""
+        at = 0
+        for damage in self._framer.damage:
+            self._take(sentences[at:damage], now, out)
+            self._assembler.damaged()
+            at = damage
+        self._take(sentences[at:], now, out)
+
+    def _take(self, sentences, now, out):
+        """Append the fixes that the sentences complete to `out`."""
+        decode = self._decoder.decode
+        add = self._assembler.add
         for sentence in sentences:
             try:
-                decoded = parse(sentence)
-            except FieldError as e:
+                row = decode(sentence)
+            except (FieldError, IndexError) as e:
                 self.counters["field"] += 1
-                self.last_error = e.args[0]
+                self.last_error = refusal(sentence, e)
+                self._assembler.damaged()
                 continue
-            if decoded is not None:
-                add(decoded, now, out)
-        for fix in out:
-            self.quality.judge(fix)
-        return out
+            if row is not None:
+                add(row, now, out)
 
     def poll(self, now):
         """Return the epoch whose sentences stopped coming, if it has been quiet long enough."""
@@ -126,4 +146,4 @@ class Receiver:
     def _patience(self):
         if self._framer.pending:
             return STALLED_MS
-        return MISSING_MS if self._assembler.missing else QUIET_MS
+        return MISSING_MS if self._assembler.missing() else QUIET_MS

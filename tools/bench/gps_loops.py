@@ -3,8 +3,8 @@
     micropython -X heapsize=256K tools/bench/gps_loops.py LOG...
 
 Prints one line a LOG: the parser's ratio to the bare loop and the whole Receiver's (medians), then
-ns a sentence of parser, Receiver and bare loop. The parser is framing, decoding and epochs; the
-Receiver is that and what judges its fixes.
+ns a sentence of parser, Receiver and bare loop. The parser is the Receiver without what judges its
+fixes: framing, decoding and epochs.
 A log is read in blocks that fit a small heap; all loops get the same block right after each other,
 in turns first, each with a fresh collection behind it. So what else the machine does falls on all,
 and the median of the blocks' ratios leaves out where it did not.
@@ -14,9 +14,6 @@ import gc
 import sys
 import time
 
-from agent.gps.fix import Assembler
-from agent.gps.framer import Framer
-from agent.gps.nmea import Decoder, FieldError
 from agent.gps.receiver import Receiver
 
 # Bytes of a block: some 160 sentences, so that each loop's own collections are in its time.
@@ -46,27 +43,11 @@ def bare(pieces):
     return count
 
 
-class Parser:
-    """Bytes to epochs, as Receiver wires it."""
+class Unjudged:
+    """In place of Quality: the epochs as the parser makes them."""
 
-    def __init__(self):
-        self._framer = Framer()
-        self._decoder = Decoder()
-        self._assembler = Assembler()
-
-    def feed(self, data, now):
-        self._assembler.quiet()
-        out = []
-        parse = self._decoder.parse
-        add = self._assembler.add
-        for sentence in self._framer.feed(data):
-            try:
-                decoded = parse(sentence)
-            except FieldError:
-                continue
-            if decoded is not None:
-                add(decoded, now, out)
-        return out
+    def judge(self, fix):
+        pass
 
 
 def fed(machine, pieces, now):
@@ -96,7 +77,7 @@ def blocks(path):
 
 
 def compare(path):
-    machines = (Parser(), Receiver())
+    machines = (Receiver(quality=Unjudged()), Receiver())
     took = [0, 0, 0]  # us of parser, Receiver, bare loop
     totals = [0, 0, 0]
     ratios = ([], [])
