@@ -4,17 +4,28 @@ from agent import signals
 from agent.obd import pids
 
 
-def test_ids_paths_and_aliases_are_unique():
-    ids = [row[0] for row in signals.SIGNALS]
-    paths = [row[1] for row in signals.SIGNALS]
-    names = [alias for alias, _ in signals.ALIASES]
-    assert len(set(ids)) == len(ids) and len(set(paths)) == len(paths)
-    assert len(set(names)) == len(names)
-    assert len(set([number for _, number in signals.ALIASES])) == len(names)
-    for _, number in signals.ALIASES:
-        assert signals.row(number) is not None
-    for path in paths:
-        assert path.startswith("Vehicle.")
+def test_ids_paths_and_names_are_unique():
+    rows = list(signals.rows())
+    ids = [row[signals.ID] for row in rows]
+    paths = [row[signals.PATH] for row in rows]
+    names = [row[signals.NAME] for row in rows if row[signals.NAME]]
+    assert ids == sorted(ids) and len(set(ids)) == len(ids) == 418
+    assert len(set(paths)) == len(paths) and len(set(names)) == len(names)
+    for row in rows:
+        assert row[signals.PATH].startswith("Vehicle.") and row[signals.DEN] > 0 and row[3]
+        for number in row[3:6]:
+            assert isinstance(number, int), row
+        assert "." not in (row[signals.NAME] or ""), row
+
+
+def test_every_row_is_found_by_id_path_and_name():
+    for row in signals.rows():
+        assert signals.row(row[signals.ID]) == row
+        assert signals.by_name(row[signals.PATH]) == row[signals.ID]
+        if row[signals.NAME]:
+            assert signals.by_name(row[signals.NAME]) == row[signals.ID]
+        assert signals.name(row[signals.ID]) == (row[signals.NAME] or row[signals.PATH])
+    assert len(signals._rows) <= 128
 
 
 def test_reserved_ids():
@@ -34,18 +45,6 @@ def test_reserved_ids():
         (24, "coolant"),
     ):
         assert signals.by_name(name) == number and signals.name(number) == name
-
-
-def test_every_field_of_every_pid_has_a_signal_and_fits_its_length():
-    seen = []
-    for pid, length, tier, fields in pids.PIDS:
-        assert pid not in seen and 0 <= pid <= 0xFF and tier in range(4)
-        seen.append(pid)
-        for field in fields:
-            assert signals.row(field[0]) is not None
-            assert field[0] >= 20 and field[1] + field[2] <= length
-            assert len(field) in (4, 6)
-    assert len(seen) >= 50
 
 
 # pid, data, name, physical value: the examples follow the formulas in SAE J1979
@@ -105,17 +104,10 @@ def test_examples():
         assert abs(signals.physical(signal, found[signal]) - expected) < 0.0001, name
 
 
-def test_sensors_the_car_does_not_have_give_no_value():
-    assert dict(pids.values(0x67, b"\x01\x7b\x00", 0)) == {93: 0x7B}
-    assert pids.values(0x67, b"\x00\x7b\x7b", 0) == []
-    assert dict(pids.values(0x66, b"\x02\x00\x00\x01\x00", 0)) == {92: 256}
-
-
-def test_frame_counts():
-    assert [pids.frames(n) for n in (1, 7, 8, 13, 14, 20, 21)] == [1, 1, 2, 2, 3, 3, 4]
-
-
 def test_unknown_signals():
-    assert signals.row(999) is None and signals.by_name("no such") is None
+    for unknown in (0, 15, 19, 131 + 900, 999, 1000, -1):
+        assert signals.row(unknown) is None
+    for unknown in ("no such", "", "-", "1", "percent", "Vehicle.", "Vehicle.Spee", "rpm "):
+        assert signals.by_name(unknown) is None
     assert signals.name(999) == "999" and signals.unit(999) == ""
     assert signals.name(97) == "Vehicle.OBD.VehicleFuelRate" and signals.unit(31) == "rpm"
