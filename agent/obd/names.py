@@ -1,0 +1,24 @@
+"""Names and scales of what diagnostics number: names.txt beside this file, which lists its groups.
+
+A name is a convenience: where the file is missing there is none, and nothing else changes.
+"""
+
+from agent.tables import Table, beside
+
+_TABLE = Table(beside(__file__, "names.txt"))
+
+
+def name(group, number):
+    """The name of a number in a group: name("N", 0x31) -> "request out of range", or None."""
+    try:
+        return _TABLE.find("%s%02X" % (group, number))
+    except OSError:
+        return None
+
+
+def group(begin):
+    """All names whose key begins so, in order: [(key, name), ...]."""
+    try:
+        return list(_TABLE.rows(begin))
+    except OSError:
+        return []
