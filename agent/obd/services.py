@@ -1,58 +1,40 @@
 """OBD and UDS services: the one allow-list, requests, and the strict reading of replies.
 
 Requests are SAE J1979 / ISO 15031-5 (services 01..0A) and ISO 14229 (19, 22) as the text an
-ELM327 takes, without the carriage return. Replies are ISO-TP payloads (agent/obd/isotp.py).
+ELM327 takes, without the carriage return. Replies are ISO-TP payloads (agent/obd/isotp.py); those
+of services 02, 06, 09, 19 and 22 are read in freeze.py, monitors.py, vehicle_info.py and uds.py.
 
-The car is read, never written. A request for a service that is not in READ_SERVICES does not
-come into being: request() raises before there is a byte to send, and the adapter driver sends
-nothing to the bus that did not come from here. Clearing trouble codes (service 04), the one
-exception by explicit order, gets a function of its own beside request(), not a row here.
+The car is read, never written. A request that is not in READ_SERVICES does not come into being:
+request() raises before there is a byte to send, and the adapter driver sends nothing to the bus
+that did not come from here. Clearing trouble codes (service 04), the one exception, has a function
+of its own, which wants the technician's order and an engine that is known to stand still.
 """
 
-from agent.obd import dtc
-from agent.obd.pids import LENGTHS
+from agent.obd import dtc, names
+from agent.obd.pids import LENGTHS, VARIABLE
 
-# service, fewest and most data bytes of a request
+# service, sub-function (None: any first byte), numbers of data bytes that a request may have
 READ_SERVICES = (
-    (0x01, 1, 6),  # live data: up to six PIDs on CAN
-    (0x02, 2, 6),  # freeze frame: PID and frame number, up to three pairs
-    (0x03, 0, 0),  # stored trouble codes
-    (0x06, 1, 6),  # monitor test results
-    (0x07, 0, 0),  # pending trouble codes
-    (0x09, 1, 1),  # vehicle information
-    (0x0A, 0, 0),  # permanent trouble codes
-    (0x19, 1, 6),  # UDS ReadDTCInformation
-    (0x22, 2, 6),  # UDS ReadDataByIdentifier: up to three identifiers
+    (0x01, None, (1, 2, 3, 4, 5, 6)),  # live data: up to six PIDs on CAN
+    (0x02, None, (2, 4, 6)),  # freeze frame: PID and frame number, up to three pairs
+    (0x03, None, (0,)),  # stored trouble codes
+    (0x06, None, (1, 2, 3, 4, 5, 6)),  # monitor test results
+    (0x07, None, (0,)),  # pending trouble codes
+    (0x09, None, (1,)),  # vehicle information
+    (0x0A, None, (0,)),  # permanent trouble codes
+    (0x19, 0x02, (2,)),  # UDS trouble codes by status mask
+    (0x19, 0x04, (5,)),  # UDS snapshot of a code: three bytes, record number
+    (0x19, 0x06, (5,)),  # UDS extended data of a code: three bytes, record number
+    (0x19, 0x0A, (1,)),  # UDS trouble codes that the ECU can have
+    (0x22, None, (2, 4, 6)),  # UDS ReadDataByIdentifier: up to three identifiers
 )
+
+CLEAR = 0x04
+CLEAR_ORDER = "clear trouble codes"  # what whoever orders it has to say
+CLEAR_RPM_AGE_MS = 2000  # an engine speed that is older says nothing about now
 
 NEGATIVE = 0x7F
-WAIT = 0x78
-
-# Negative response codes (ISO 14229-1, annex A.1)
-NRC_NAMES = (
-    (0x10, "general reject"),
-    (0x11, "service not supported"),
-    (0x12, "sub-function not supported"),
-    (0x13, "incorrect message length or format"),
-    (0x14, "response too long"),
-    (0x21, "busy, repeat request"),
-    (0x22, "conditions not correct"),
-    (0x24, "request sequence error"),
-    (0x25, "no response from subnet component"),
-    (0x26, "failure prevents execution"),
-    (0x31, "request out of range"),
-    (0x33, "security access denied"),
-    (0x35, "invalid key"),
-    (0x36, "exceeded number of attempts"),
-    (0x37, "required time delay not expired"),
-    (0x70, "upload or download not accepted"),
-    (0x71, "transfer suspended"),
-    (0x72, "general programming failure"),
-    (0x73, "wrong block sequence counter"),
-    (0x78, "response pending"),
-    (0x7E, "sub-function not supported in active session"),
-    (0x7F, "service not supported in active session"),
-)
+WAIT = 0x78  # response pending: the ECU has up to five seconds more
 
 VIN_LENGTH = 17
 
@@ -66,34 +48,53 @@ class ReplyError(Exception):
 
 
 def request(service, data=b"", frames=0):
-    """The text of a read request: request(1, b"\\x0c\\x0d", 1) -> b"010C0D1".
+    """The text of a read request: request(1, b"\x0c\x0d", 1) -> b"010C0D1".
 
     `data` holds the bytes after the service. `frames` (1..15) is the number of CAN frames after
     which the adapter may stop waiting; 0 sends no such digit. Raises ServiceRefused.
     """
+    data = bytes(data)
+    known = False
     for row in READ_SERVICES:
         if row[0] == service:
-            if not row[1] <= len(data) <= row[2]:
-                raise ServiceRefused("service %02X: not with %d data bytes" % (service, len(data)))
-            break
+            known = True
+            if len(data) in row[2] and (row[1] is None or data[0] == row[1]):
+                break
     else:
+        if known:
+            raise ServiceRefused("service %02X: not with these %d bytes" % (service, len(data)))
         raise ServiceRefused("service %r is not in the read-only list" % (service,))
     if not 0 <= frames <= 15:
         raise ServiceRefused("%r frames cannot be asked for with one digit" % (frames,))
+    text = _text(service, data)
+    return text + ("%X" % frames).encode() if frames else text
+
+
+def clear_request(order, rpm, age):
+    """The text of the one request that writes: service 04, clear trouble codes -> b"04".
+
+    `order`: CLEAR_ORDER, as the technician gave it. `rpm`: the raw engine speed (PID 0C) or None
+    where it is unknown, `age`: how old that is in ms. Raises ServiceRefused, saying why.
+    """
+    if order != CLEAR_ORDER:
+        raise ServiceRefused("service 04: nobody ordered it")
+    if rpm is None or age is None or not 0 <= age <= CLEAR_RPM_AGE_MS:
+        raise ServiceRefused("service 04: the engine's speed is not known")
+    if rpm != 0:
+        raise ServiceRefused("service 04: the engine runs")
+    return _text(CLEAR, b"")
+
+
+def _text(service, data):
     text = "%02X" % service
-    for byte in bytes(data):
+    for byte in data:
         text += "%02X" % byte
-    if frames:
-        text += "%X" % frames
     return text.encode()
 
 
 def nrc_name(code):
     """The name of a negative response code."""
-    for row in NRC_NAMES:
-        if row[0] == code:
-            return row[1]
-    return "code %02X" % code
+    return names.name("N", code) or "code %02X" % code
 
 
 def negative(payload):
@@ -110,9 +111,44 @@ def live(payload, asked):
     (`asked`: bytes), come once and have the length of the table, and together they must fill
     the message exactly; else ReplyError and no value at all.
     """
-    size = len(payload)
-    if size < 3 or payload[0] != 0x41:
+    if len(payload) < 3 or payload[0] != 0x41:
         raise ReplyError("not a reply to service 01")
+    return [(pid, start) for pid, start, _ in split(payload, asked, 1)]
+
+
+def split(payload, asked, gap):
+    """Cuts payload[1:] into PIDs -> list of (pid, index of its first data byte, length).
+
+    `gap`: bytes between the PID's own and its data's first, 1 without and 2 with a frame number.
+    PIDs of one byte or two are taken as what fits; if two readings fit, none does.
+    """
+    variable = [pid for pid in VARIABLE if pid in asked and pid in payload]
+    if not variable:
+        return _cut(payload, asked, gap, 0)
+    readings = []
+    error = None
+    for choice in range(1 << len(variable)):
+        twos = 0
+        for bit, pid in enumerate(variable):
+            if choice >> bit & 1:
+                twos |= 1 << pid
+        try:
+            reading = _cut(payload, asked, gap, twos)
+        except ReplyError as e:
+            error = error or e
+            continue
+        if reading not in readings:
+            readings.append(reading)
+    if not readings:
+        raise error
+    if len(readings) > 1:
+        raise ReplyError("the reply can be read in two ways")
+    return readings[0]
+
+
+def _cut(payload, asked, gap, twos):
+    """One reading of a reply; `twos`: bits of PIDs that have two bytes instead of one."""
+    size = len(payload)
     found = []
     index = 1
     while index < size:
@@ -125,11 +161,13 @@ def live(payload, asked):
         length = LENGTHS[pid]
         if not length:
             raise ReplyError("PID %02X has no known length" % pid)
-        index += 1
-        found.append((pid, index))
+        length += twos >> pid & 1
+        index += gap
+        found.append((pid, index, length))
         index += length
     if index != size:
-        raise ReplyError("PID %02X with %d bytes" % (found[-1][0], size - found[-1][1]))
+        last = found[-1]
+        raise ReplyError("PID %02X with %d bytes" % (last[0], size - last[1]))
     return found
 
 

@@ -34,18 +34,47 @@ def test_requests():
 
 
 def test_only_reading_services_exist():
-    allowed = [row[0] for row in services.READ_SERVICES]
-    assert allowed == [1, 2, 3, 6, 7, 9, 0x0A, 0x19, 0x22]
+    allowed = set([row[0] for row in services.READ_SERVICES])
+    assert allowed == {1, 2, 3, 6, 7, 9, 0x0A, 0x19, 0x22}
     for service in range(-1, 300):
         if service not in allowed:
             for size in range(8):
                 assert refused(service, bytes(size)), service
 
 
+def test_of_service_19_only_reading_sub_functions_exist():
+    sizes = {0x02: 2, 0x04: 5, 0x06: 5, 0x0A: 1}
+    for function in range(256):
+        for size in range(8):
+            data = (bytes([function]) + bytes(7))[:size]
+            fits = size > 0 and sizes.get(function) == size
+            assert refused(0x19, data) == (not fits), (function, size)
+
+
 def test_requests_of_another_form_are_refused():
     assert refused(1) and refused(1, bytes(7)) and refused(3, b"\x01")
     assert refused(9) and refused(9, b"\x02\x04") and refused(0x22, b"\xf1")
+    assert refused(2, b"\x02") and refused(2, bytes(3)) and refused(0x22, bytes(3))
     assert refused(1, b"\x0c", 16) and refused(1, b"\x0c", -1)
+
+
+def test_clearing_needs_an_order_and_a_standing_engine():
+    clear = services.clear_request
+    order = services.CLEAR_ORDER
+    assert clear(order, 0, 0) == b"04" and clear(order, 0, 2000) == b"04"
+    for args in (
+        (None, 0, 0), (True, 0, 0), ("", 0, 0), ("clear", 0, 0),
+        (order, None, 0), (order, 0, None), (order, None, None),  # unknown
+        (order, 1, 0), (order, 3000, 100), (order, -1, 0),  # runs
+        (order, 0, 2001), (order, 0, 60000), (order, 0, -1),  # not now
+    ):  # fmt: skip
+        try:
+            clear(*args)
+        except services.ServiceRefused as e:
+            assert "04" in str(e)
+            continue
+        raise AssertionError(args)
+    assert refused(4) and refused(4, b"", 1)
 
 
 def test_live_in_any_order():
@@ -71,6 +100,24 @@ def test_live_refuses_what_does_not_fit():
     ):
         assert unfit(services.live, payload, b"\x0c\x0d"), payload
     assert unfit(services.live, b"\x41\xf5\x00", b"\xf5")  # asked, but of unknown length
+
+
+def test_pids_of_one_byte_or_two():
+    # one bank, and four banks (SAE J1979, PID 06: data B only where there is a bank 3)
+    assert services.live(b"\x41\x06\x80", b"\x06") == [(0x06, 2)]
+    assert services.live(b"\x41\x06\x80\x81", b"\x06") == [(0x06, 2)]
+    assert services.split(b"\x41\x06\x80\x81", b"\x06", 1) == [(0x06, 2, 2)]
+    assert unfit(services.live, b"\x41\x06\x80\x81\x82", b"\x06")
+    assert unfit(services.live, b"\x41\x06", b"\x06")
+    asked = b"\x06\x07\x0c"
+    one = b"\x41\x06\x80\x0c\x1a\xf8\x07\x7f"
+    two = b"\x41\x06\x80\x81\x0c\x1a\xf8\x07\x7f\x80"
+    assert services.live(one, asked) == [(0x06, 2), (0x0C, 4), (0x07, 7)]
+    assert services.live(two, asked) == [(0x06, 2), (0x0C, 5), (0x07, 8)]
+    assert services.split(two, asked, 1)[2] == (0x07, 8, 2)
+    # 06 = 07 and 05 = 07 and 07 = 05, or 06 = 07 05 and 07 = 07 05: neither
+    both = b"\x41\x06\x07\x05\x07\x07\x05"
+    assert unfit(services.live, both, b"\x06\x07\x05")
 
 
 def test_trouble_codes():
