@@ -1,0 +1,1 @@
+"""The boards: schematics as data, their drawings, simulations and power budget."""

@@ -1,0 +1,110 @@
+"""Makes everything from the schematics: python -m hardware.build [--check | --draw].
+
+Draws the sheets (--draw: only that), runs KiCad's rule check, and writes netlist, bill of
+materials, PDF and pictures. What is committed lies in hardware/schematics, netlist, bom and pages,
+the rest in hardware/build. --check writes into hardware/build only and tells whether what is
+committed is what would be made now. Exit code 1 when KiCad 9 is missing or anything is wrong.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from hardware import kicad, netlist, overlaps
+from hardware.boards import esp32_gateway, pi_hat
+from hardware.catalogue.own_symbols import symbols
+from hardware.draw.boxes import library
+from hardware.draw.symbols import OWN
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE / "build"
+BOM = HERE / "bom"
+PAGES = HERE / "pages"
+BOARDS = (esp32_gateway, pi_hat)
+
+
+def drawn():
+    """{path: text} of every file that is drawn."""
+    files = {OWN / "patrol.kicad_sym": library(symbols())}
+    for board in BOARDS:
+        for name, text in board.draw().files().items():
+            files[netlist.SCHEMATICS / board.NAME / name] = text
+    return files
+
+
+def draw():
+    OWN.mkdir(parents=True, exist_ok=True)
+    (OWN / "patrol.kicad_sym").write_text(library(symbols()))
+    for board in BOARDS:
+        board.draw().write(netlist.SCHEMATICS / board.NAME)
+
+
+def differences():
+    """Paths of drawn files that are not what is committed."""
+    files = drawn()
+    wrong = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+    strays = [path for board in BOARDS for path in netlist.sheets(board.NAME) if path not in files]
+    return sorted(wrong + strays)
+
+
+def make(name, out):
+    """Checks and exports one board into `out`; gives its problems as lines."""
+    schematic = netlist.SCHEMATICS / name / f"{name}.kicad_sch"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    problems = [": ".join(v) for v in kicad.rule_check(schematic, out / "erc.json")]
+    rows = kicad.netlist(schematic, out / "netlist.xml")
+    (out / f"{name}.csv").write_text(netlist.text(name, rows))
+    kicad.bill(schematic, out / "bom.csv")
+    kicad.plot(schematic, out)
+    pages = sorted((out / "svg").glob("*.svg"))
+    lying = [line for page in pages for line in overlaps.overlaps(page.read_text())]
+    parts = {row[1] for row in rows}
+    print(f"{name}: {len(pages)} pages, {len(parts)} parts, {len({r[0] for r in rows})} nets, "
+          f"{len(problems)} rule violations, {len(lying)} overlapping texts")  # fmt: skip
+    return problems + lying
+
+
+def publish(name, out):
+    """Puts netlist, bill of materials and pictures where they are committed."""
+    for folder in (netlist.NETLISTS, BOM, PAGES):
+        folder.mkdir(exist_ok=True)
+    shutil.copy(out / f"{name}.csv", netlist.NETLISTS)
+    shutil.copy(out / "bom.csv", BOM / f"{name}.csv")
+    kicad.pictures(out / f"{name}.pdf", PAGES, name)
+
+
+def stale(name, out):
+    """Committed exports that are not what `make` has just made."""
+    pairs = ((netlist.NETLISTS / f"{name}.csv", out / f"{name}.csv"),
+             (BOM / f"{name}.csv", out / "bom.csv"))  # fmt: skip
+    return [f"{old.relative_to(HERE)} is stale" for old, new in pairs
+            if not old.exists() or old.read_text() != new.read_text()]  # fmt: skip
+
+
+def main(arguments):
+    if not kicad.is_there():
+        print(kicad.HOW_TO_GET_IT, file=sys.stderr)
+        return 1
+    is_check = "--check" in arguments
+    problems = []
+    if is_check:
+        problems += [f"{p.relative_to(HERE)} is not what is drawn" for p in differences()]
+    else:
+        draw()
+    if "--draw" in arguments:
+        return 0
+    for board in BOARDS:
+        out = BUILD / board.NAME
+        problems += make(board.NAME, out)
+        if is_check:
+            problems += stale(board.NAME, out)
+        else:
+            publish(board.NAME, out)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

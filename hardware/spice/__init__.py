@@ -1,0 +1,1 @@
+"""Simulations of what can be simulated: input protection, ignition divider, hold-up (ngspice)."""
