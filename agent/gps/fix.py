@@ -145,14 +145,15 @@ class Assembler:
             self.counters[name] = 0
         self.open = False
         self._habits = Habits()
+        self._need = 0  # by them
         # The cycle
         self._tod = None  # time stamp of the cycle
         self._t = 0  # when it began
         self._before = None  # time stamp of the cycle before
         self._status = NO_FIX  # what its fix came to
         self._seen = 0  # types that came in this cycle, also after its fix was given out
-        self._quiet = True  # the line fell quiet: a sentence without time begins a new cycle
-        self._damaged = False  # something was lost since the last time stamp
+        self._quiet = False  # the line fell quiet: a sentence without time begins a new cycle
+        self._damaged = True  # something was lost since the last time stamp, as before the first
         self._adopts = True  # a time stamp may be given to a cycle that has none yet
         # What it says: rows of nmea.decode, the first two void unless their type was seen
         self._rmc = list(_NOTHING)
@@ -172,8 +173,7 @@ class Assembler:
     def missing(self):
         """Whether the open epoch may lack a sentence: one that the cycles before taught to wait
         for, or any before they taught that."""
-        need = self._habits.need
-        return self.open and (not need or need & ~self._seen != 0)
+        return self.open and (not self._need or self._need & ~self._seen != 0)
 
     def quiet(self):
         """The line was silent long enough that the next sentence opens a new cycle."""
@@ -191,18 +191,31 @@ class Assembler:
     def add(self, s, now, out):
         """Take one row of nmea.decode or .parse; append completed fixes (0 to 2) to `out`."""
         kind = s[0]
-        if kind & _TIMED and s[1] == self._tod and self.open and s[1] is not None:
-            self._quiet = self._damaged = False  # it was held up, not silent
-        elif not self._belongs(s, now, out):
+        if kind > _ALL:
+            return  # of the sky, see sky.py
+        if not kind & _TIMED:
+            is_same = not (self._quiet or self._damaged or kind & self._seen & ~GSA)
+        else:
+            is_same = s[1] == self._tod and s[1] is not None
+            if is_same:
+                self._quiet = self._damaged = False  # it was held up, not silent
+        if not (is_same and self.open) and not self._belongs(s, now, out):
             return
         if kind == RMC:
-            self._rmc_row(s)
+            self._day = s[_DAY]
+            if self._seen & RMC:
+                self._again(s)
+            else:
+                self._rmc[:] = s
         elif kind & _FULL:
-            self._full_row(s)
+            if self._seen & _FULL:
+                self._merge(s)
+            else:
+                self._full[:] = s
         else:
             self._take(kind, s, now)
         self._seen |= kind
-        if self._complete(self._seen, self._habits):
+        if not self._need & ~self._seen and self._need and not self._lacks_speed():
             self._give(out)
 
     # --- cycles ---
@@ -210,11 +223,10 @@ class Assembler:
     def _belongs(self, s, now, out):
         """Find the cycle of a sentence, open or close one if need be. False: it came too late."""
         kind = s[0]
-        if kind > _ALL:
-            return False  # of the sky, see sky.py
         place = self._place(kind, s)
         if place == _NEW:
-            self.close(out)
+            if self.open:
+                self._give(out)
             self._begin(now, s[1] if kind & _TIMED else None)
         elif place == _NOWHERE:
             return False
@@ -223,15 +235,11 @@ class Assembler:
             return False
         return True
 
-    def _complete(self, seen, habits):
-        """Whether all has come that the fix has to wait for."""
-        need = habits.need
-        if not need or seen & need != need:
+    def _lacks_speed(self):
+        """Whether a valid RMC has no speed and VTG, which may, is still to come."""
+        if not self._habits.vtg & ~self._seen or not self._seen & RMC:
             return False
-        if not habits.vtg & ~seen:
-            return True
-        rmc = self._rmc
-        return not seen & RMC or not rmc[_STATUS] or rmc[_SPEED] is not None
+        return self._rmc[_STATUS] and self._rmc[_SPEED] is None
 
     def _place(self, kind, s):
         """Which cycle a sentence is of that has not the time stamp of the one under way: _SAME,
@@ -245,7 +253,6 @@ class Assembler:
                 return self._uncertain(kind)
             return _NEW if self._seen & kind & ~GSA else _SAME
         if tod == self._tod:
-            self._quiet = self._damaged = False
             return _SAME
         if tod == self._before:
             return _STALE
@@ -261,17 +268,17 @@ class Assembler:
         self._adopts = False
         if not kind & _TIMED:
             return _NOWHERE
-        return _NEW if self._tod is not None or self._seen & kind else _SAME
+        return _SAME if self._tod is None and self._seen and not self._seen & kind else _NEW
 
     def _begin(self, now, tod):
         if self._seen:
-            self._habits.learn(self._seen)
+            self._need = self._habits.learn(self._seen)
         self.open = True
         self._before = self._tod
         self._tod = tod
         self._t = now
         self._seen = 0
-        self._adopts = self._quiet or not self._damaged
+        self._adopts = self._quiet or not self._damaged or self._tod is None
         self._quiet = self._damaged = False
         self._gll = self._first = self._vtg = self._day = None
 
@@ -305,26 +312,19 @@ class Assembler:
         elif self._day is None:
             self._day = s[2]
 
-    def _rmc_row(self, s):
-        """The last RMC decides, but the first position stays."""
-        self._day = s[_DAY]
+    def _again(self, s):
+        """One more RMC: the last one decides, but the first position stays."""
         rmc = self._rmc
-        lat = rmc[_LAT] if self._seen & RMC else None
-        if lat is None:
-            rmc[:] = s
-        else:
-            lon = rmc[_LON]
-            rmc[:] = s
+        lat, lon = rmc[_LAT], rmc[_LON]
+        rmc[:] = s
+        if lat is not None:
             rmc[_LAT] = lat
             rmc[_LON] = lon
 
-    def _full_row(self, s):
-        """Of several GGA and GNS the last counts as far as it says something. But several talkers
-        may each count their own satellites: the most is a lower bound."""
+    def _merge(self, s):
+        """One more GGA or GNS: it counts as far as it says something. But several talkers may each
+        count their own satellites: the most is a lower bound."""
         full = self._full
-        if not self._seen & _FULL:
-            full[:] = s
-            return
         if s[_STATUS]:
             full[_STATUS] = s[_STATUS]
         for i in (_LAT, _LON, _HDOP, _ALT):
@@ -355,11 +355,11 @@ class Assembler:
             fix.lat = row[_LAT]
             fix.lon = row[_LON]
             fix.alt = full[_ALT]
-            self._move(fix)
+            self._complete(fix)
         fix.sats = full[_SATS]
         fix.hdop = full[_HDOP]
-        if row is not None:
-            self._grade(fix)
+        if row is not None and full[_HDOP] is None and self._seen & GSA:
+            fix.hdop = self._gsa_hdop
         if fix.tod is not None:
             self._date(fix)
         self.counters["epochs"] += 1
@@ -379,21 +379,16 @@ class Assembler:
             return None
         return row if row[_LAT] or row[_LON] else None  # 0,0: not initialised yet
 
-    def _move(self, fix):
+    def _complete(self, fix):
+        """What there is beside the position; mode and quality where they are not 3D and good."""
         rmc = self._rmc if self._seen & RMC else _NOTHING
-        vtg = self._vtg
-        speed = rmc[_SPEED]
-        heading = rmc[_HEADING]
-        if vtg is not None:
-            if speed is None:
-                speed = vtg[1]
-            if heading is None:
-                heading = vtg[2]
-        fix.speed = speed
-        fix.heading = heading
-
-    def _grade(self, fix):
-        """Mode and quality, where they are not 3D and good."""
+        fix.speed = rmc[_SPEED]
+        fix.heading = rmc[_HEADING]
+        if self._vtg is not None:
+            if fix.speed is None:
+                fix.speed = self._vtg[1]
+            if fix.heading is None:
+                fix.heading = self._vtg[2]
         mode = self._gsa_mode
         if mode is None or mode < 2 or self._t - self._gsa_t > GSA_HOLDS_MS:
             mode = 2 if fix.alt is None else 3
@@ -401,8 +396,6 @@ class Assembler:
             fix.mode = mode
         if self._status == ESTIMATED:
             fix.quality = QUALITY_DEAD_RECKONED
-        if fix.hdop is None and self._seen & GSA:
-            fix.hdop = self._gsa_hdop
 
     def _date(self, fix):
         """UTC by the epoch's own date, or carried on from the last one over midnight."""

@@ -70,13 +70,9 @@ _WAIT = const(-1)
 
 def _xor_fold(text):
     """XOR of all bytes of `text` (any length), 0..255: the NMEA checksum."""
+    if len(text) > 128:  # no line is
+        return _xor_fold(text[:128]) ^ _xor_fold(text[128:])
     n = int.from_bytes(text, "big")
-    bits = 1024  # enough for a line
-    while len(text) > bits >> 3:
-        bits *= 2
-    while bits > 1024:
-        bits >>= 1
-        n ^= n >> bits
     n ^= n >> 512
     n = (n ^ (n >> 256)) & _MASK_256
     n ^= n >> 128

@@ -35,14 +35,13 @@ _POSITIONS = const(RMC | GGA | GNS)
 
 
 class Habits:
-    """`learn(types)` at the end of each cycle.
+    """`learn(types)` at the end of each cycle returns the types to wait for, 0 until it is known.
 
-    need: types to wait for, 0 until it is known; vtg: VTG if it is to be waited for where an RMC
-    has no speed, else 0.
+    vtg: VTG if it is to be waited for where an RMC has no speed, else 0.
     """
 
     def __init__(self):
-        self.need = 0
+        self._need = 0
         self.vtg = 0
         self._cycles = 0
         self._last = 0  # the last cycle's types, while nothing new can come of the same ones
@@ -54,14 +53,14 @@ class Habits:
         self._cycles += 1
         if self._cycles < _WATCH:
             self._any = seen  # perhaps a part of a cycle only: says what comes, not what does not
-            return
+            return 0
         if self._cycles % _MEMORY == 0:
             self._any_before = self._any
             self._each_before = self._each
             self._any = 0
             self._each = _ALL
         elif seen == self._last:
-            return
+            return self._need
         self._last = seen
         self._any |= seen
         self._each &= seen
@@ -72,4 +71,5 @@ class Habits:
         self.vtg = got & VTG
         if not got & RMC:
             need |= self.vtg
-        self.need = need | (self._each & self._each_before & GSA) if need else 0
+        self._need = need | (self._each & self._each_before & GSA) if need else 0
+        return self._need

@@ -150,7 +150,7 @@ class Decoder:
 
     def _rmc(self, s):
         # GNRMC,141420.00,A,3401.24024,N,00650.21038,W,10.130,344.98,210926,,,A
-        at = self._clock(s)
+        at = self._time_end if s.startswith(self._time, 6) else self._clock(s)
         at = self._place.read(s, at + 2) if s.startswith(b"A,", at) else 0
         if at:
             f = s[at:].split(b",", 2)
@@ -160,16 +160,18 @@ class Decoder:
     def _rmc_fields(self, s):
         """Any RMC whose time is decoded."""
         f = s.split(b",", 9)
-        if f[2] == b"A":
-            if self._mode(f[9]):
-                self._place.decode(f[3], f[4], f[5], f[6])
-            return self._motion(f[7], f[8], f[9])
-        self._mode(f[9])
-        return self._without_fix(RMC, None, None, self._day)
+        if f[9] != self._tail:
+            self._decode_tail(f[9])
+        if f[2] != b"A" or not self._status:
+            return self._without_fix(RMC, None, None, self._day)
+        self._place.decode(f[3], f[4], f[5], f[6])
+        return self._motion(f[7], f[8], f[9])
 
     def _motion(self, knots, course, tail):
         """The row of an RMC whose position is decoded."""
-        if not self._mode(tail):
+        if tail != self._tail:
+            self._decode_tail(tail)
+        if not self._status:
             return self._without_fix(RMC, None, None, self._day)
         row = self._row
         row[0] = RMC
@@ -184,7 +186,8 @@ class Decoder:
 
     def _gga(self, s):
         # GNGGA,141420.00,3401.24024,N,00650.21038,W,1,11,0.82,42.2,M,46.0,M,,
-        at = self._place.read(s, self._clock(s))
+        at = self._time_end if s.startswith(self._time, 6) else self._clock(s)
+        at = self._place.read(s, at)
         if at and s[at + 1] == _COMMA and _0 < s[at] <= _9:
             f = s[at + 2 :].split(b",", 3)
             return self._accuracy(ESTIMATED if s[at] == _6 else FIX, f[0], f[1], f[2])
@@ -275,8 +278,6 @@ class Decoder:
 
     def _clock(self, s):
         """Decode the time of day in field 1; the index behind its comma."""
-        if s.startswith(self._time, 6):
-            return self._time_end
         at = s.find(b",", 6)
         if at < 0:
             raise IndexError
@@ -295,16 +296,14 @@ class Decoder:
             self._time_end = 6 + len(text)
         return self._tod
 
-    def _mode(self, tail):
-        """Decode RMC from field 9 on: date, magnetic variation (two fields), mode. The status."""
-        if tail != self._tail:
-            # Field 13, the navigational status, is 'V' on good fixes of most receivers: not read.
-            f = tail.split(b",", 4)
-            self._day = date(f[0])
-            self._tail = tail
-            mode = f[3] if len(f) > 3 else b""
-            self._status = NO_FIX if mode == b"N" else ESTIMATED if mode == b"E" else FIX
-        return self._status
+    def _decode_tail(self, tail):
+        """RMC from field 9 on: date, magnetic variation (two fields), mode."""
+        # Field 13, the navigational status, is 'V' on good fixes of most receivers: not read.
+        f = tail.split(b",", 4)
+        self._day = date(f[0])
+        self._tail = tail
+        mode = f[3] if len(f) > 3 else b""
+        self._status = NO_FIX if mode == b"N" else ESTIMATED if mode == b"E" else FIX
 
     def _decode_dop(self, field):
         self._hdop = hdop = dop(field)

@@ -110,8 +110,7 @@ class Receiver:
         if self._heard is not None and now - self._heard > self._patience():
             self._assembler.quiet()
             self._assembler.close(out)
-            for fix in out:
-                self.quality.judge(fix)
+            self._judge(out)
         return out
 
     def output(self, now):

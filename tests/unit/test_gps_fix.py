@@ -497,3 +497,26 @@ def test_sentences_of_the_sky_change_nothing():
         assembler.add(extra.parse(b"GPGSV,1,1,00"), 0, out)
         assembler.add(extra.parse(b"GPHDT,12.5,T"), 0, out)
     assert not assembler.open and not out and assembler.counters["epochs"] == 0
+
+
+def test_a_stream_joined_in_mid_cycle_shifts_no_heading_by_an_epoch():
+    """A VTG that comes first is of the epoch before, whose RMC was not heard: the next epoch, whose
+    own RMC is lost, must not take it. (Captured so from a Telit HE910, which sends RMC last.)"""
+    data = vtg(course="24.17")
+    for i in range(3):
+        data += gga(i * 1000) + gsa() + (b"" if i == 0 else rmc(i * 1000, course="17.90"))
+        data += b"" if i == 0 else vtg(course="17.90")
+    fixes = Receiver().feed(data, 0)
+    assert [(f.tod, f.heading) for f in fixes[:2]] == [(0, None), (1000, 1790)]
+    # Noise before it changes nothing.
+    assert Receiver().feed(b"\x01" + data, 0)[0].heading is None
+
+
+def test_after_a_pause_a_vtg_that_comes_first_is_of_the_epoch_that_follows():
+    receiver = Receiver()
+    receiver.feed(rmc(0), 0)
+    receiver.poll(QUIET_MS + MISSING_MS + 1)
+    now = 1000
+    out = receiver.feed(vtg(course="24.17") + gga(1000) + gsa(), now)
+    out += receiver.poll(now + STALLED_MS + 1)
+    assert [(f.tod, f.heading) for f in out] == [(1000, 2417)]
