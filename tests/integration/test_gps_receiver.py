@@ -18,8 +18,9 @@ from agent.gps import setup
 from agent.gps.gpsd import Gpsd
 from agent.gps.receiver import Receiver
 from agent.gps.settings import Settings
-from agent.gps.ubx import CFG_NAV5, CFG_PRT, CFG_VALSET, KEY_BAUD, KEY_ITFM
-from tools.emulator.ubx import GENERATIONS, Ublox, garble
+from agent.gps.ubx import CFG_NAV5, CFG_PRT, CFG_VALSET, KEY_BAUD, KEY_ITFM, KEY_PERIOD, SENTENCES
+from tools.emulator.line import garble
+from tools.emulator.ubx import GENERATIONS, Ublox
 
 _STEP = 10  # ms of simulated time
 
@@ -63,7 +64,7 @@ class Line:
         return self.agent.baud(self.now)
 
     def hear(self, data):
-        data = garble(data, self.device.line, self.rate, self.now)
+        data = garble(data, self.device.line, self.rate, self._rng)
         while data:
             n = self._rng.randrange(1, 200)
             self.fixes += self.agent.feed(data[:n], self.now)
@@ -81,8 +82,9 @@ def _assert_as_wanted(line, settings):
     device = line.device
     assert line.state == setup.RUN, line.events
     assert device.line == line.rate == settings.baud
-    assert device.period == settings.period and device.model == settings.model
-    assert {name for name, rate in device.rates.items() if rate} == set(settings.sentences)
+    config = device.config
+    assert config.period == settings.period and config.model == settings.model
+    assert {kind.encode() for kind in config.kinds()} == set(settings.sentences)
 
 
 @pytest.mark.parametrize("generation", ["6", "8", "9", "10"])
@@ -184,7 +186,7 @@ def test_a_reset_at_the_same_rate_shows_by_the_banner():
 def test_sentences_that_came_back_without_a_banner():
     settings = Settings()
     line = Line(Ublox("8"), settings).run(20_000)
-    line.device.rates[b"GSV"] = 1
+    line.device.config.set(next(key for name, _, key in SENTENCES if name == b"GSV"), 1)
     line.run(10_000)
     assert ("reset", "sentences") in [e[:2] for e in line.events]
     _assert_as_wanted(line, settings)
@@ -193,7 +195,7 @@ def test_sentences_that_came_back_without_a_banner():
 def test_the_epoch_rate_that_came_back():
     settings = Settings(period=200)
     line = Line(Ublox("10"), settings).run(20_000)
-    line.device.period = 1000
+    line.device.config.set(KEY_PERIOD, 1000)
     line.run(15_000)
     assert ("reset", "rate") in [e[:2] for e in line.events]
     _assert_as_wanted(line, settings)

@@ -31,7 +31,7 @@ from agent.gps.fix import (  # noqa: E402
 )
 from agent.gps.quality import Quality  # noqa: E402
 from agent.gps.receiver import Receiver  # noqa: E402
-from tools.emulator.gps import drive  # noqa: E402
+from tools.emulator.device import drive  # noqa: E402
 from tools.emulator.scenario import BUNDLED, load, parse  # noqa: E402
 from tools.emulator.vehicle import Vehicle  # noqa: E402
 

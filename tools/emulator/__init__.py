@@ -7,7 +7,7 @@
 `drive` needs neither time nor devices; `serve.py` puts both devices on pseudo-terminals.
 """
 
-from tools.emulator.gps import drive
+from tools.emulator.device import drive
 from tools.emulator.scenario import ScenarioError, load, parse
 
 __all__ = ["ScenarioError", "drive", "load", "parse"]

@@ -29,9 +29,9 @@ KINDS = {
     # without a fix for the whole, then as after a cold start. A u-blox chip forgets what it was set
     # to as far as it was not saved.
     ("gps", "reset"): {},
-    # Interference: fewer satellites, worse DOPs, and in `state` 3 no fix. A u-blox that watches for
-    # it says warning (2) or critical (3).
-    ("gps", "jamming"): {"state": 2},
+    # Interference: fewer satellites and worse DOPs, or (`state` critical) no fix. A u-blox that
+    # watches for it says which.
+    ("gps", "jamming"): {"state": "warning"},
     # Each byte on the line is changed, lost or preceded by random ones with this probability.
     ("gps", "noise"): {"rate": 0.005},
     # The receiver hears nothing: its input is not connected.
@@ -90,6 +90,8 @@ KINDS = {
 
 # What texts must look like: (part, kind, key) -> (regular expression, what the error says).
 _TEXTS = {
+    ("gps", "antenna", "state"): ("open|short", "must be open or short"),
+    ("gps", "jamming", "state"): ("warning|critical", "must be warning or critical"),
     ("car", "dtc", "code"): ("[PCBU][0-3][0-9A-F]{3}", "must be a code such as P0133"),
     ("car", "dtc", "ecu"): ("engine|transmission|hybrid|body", "is no control unit"),
     ("obd", "foreign", "id"): ("([0-9A-F]{3}|[0-9A-F]{8})?", "must be 3 or 8 hexadecimal digits"),

@@ -1,9 +1,9 @@
-"""The GPS receiver: NMEA 0183 sentences for where the car is.
+"""The GPS receiver in the car: what it measures, and the sentences that say so.
 
-Per epoch RMC and GGA, with GSA and VTG as the scenario wants; positions to 10^-5 minutes (under
-2 cm), speed to 0.001 knot, course to 0.01 degree, altitude to 0.1 m. Epochs lie on whole
-multiples of 1/rate of UTC, as receivers align them. Below 0.1 m/s the course is blank, as
-u-blox receivers freeze it there. Without a fix fields are blank and the status is V.
+Epochs lie on whole multiples of their period in UTC, as receivers align them. Below 0.1 m/s the
+course is blank, as u-blox receivers freeze it there. Without a fix fields are blank and the status
+is V. Which sentences it sends at what rate is the scenario's to say, or, of a receiver with a
+u-blox chip, its configuration's (device.py).
 
 After a cold start or a reset the first fix is off by `gps.first_error` metres and closes in, with
 few satellites and a high HDOP at first. What else goes wrong: faults.py.
@@ -11,26 +11,29 @@ few satellites and a high HDOP at first. What else goes wrong: faults.py.
 
 import math
 import random
-import time
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-import pynmea2
-
-from tools.emulator.line import BITS_PER_BYTE
-from tools.emulator.noise import Noise, Wander
+from tools.emulator.noise import LineNoise, Noise, Wander
+from tools.emulator.sentences import Fix, Moment, Satellite, Style, written
 from tools.emulator.truth import Reader
-from tools.emulator.vehicle import Vehicle
 
 _EPOCH_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
-_KNOTS = 3600 / 1852  # per m/s
 _COURSE_FROM = 0.1  # m/s
-# Satellites in view, GPS and GLONASS by their NMEA numbers; a fix uses the first so many.
-_SATELLITES = (2, 5, 7, 13, 15, 20, 30, 66, 67, 76, 82, 83)
+# Satellites in view: number, elevation, azimuth. A fix uses the first so many.
+_SKY = (
+    (2, 40, 120), (5, 61, 210), (7, 22, 300), (13, 35, 65), (15, 55, 20), (20, 18, 255),
+    (30, 71, 160), (66, 33, 40), (67, 58, 310), (76, 25, 190), (82, 47, 95), (83, 12, 350),
+)  # fmt: skip
+# ... of a receiver that knows GPS alone.
+_GPS_SKY = _SKY[:7] + ((6, 44, 330), (9, 15, 80), (19, 29, 225), (25, 38, 275), (29, 11, 10))
 _ROLLOVER = timedelta(weeks=1024)  # the week number of the GPS signal has 10 bits
 _RESTART = 1.0  # seconds of silence
 # As long as the first fix is so many metres off, HDOP and satellites are poor.
 _COARSE = 20.0
+# Interference costs so many satellites and dB, and makes the DOPs so many times worse.
+_JAMMED_SATELLITES, _JAMMED_DB, _JAMMED_DOP = 4, 12, 2.0
+_FEWEST = 3  # satellites that give a fix
 
 
 class Epoch(NamedTuple):
@@ -43,33 +46,66 @@ class Receiver:
     """Makes epochs for a vehicle; knows no time and no UART."""
 
     def __init__(self, scenario, vehicle, start_ms):
+        self.start_ms = start_ms
         self._gps, self._faults, self._seed = scenario.gps, scenario.faults, scenario.seed
-        self._vehicle, self._start_ms = vehicle, start_ms
+        self._vehicle = vehicle
         gps = scenario.gps
         self._noise = Noise(scenario.seed, gps.correlated, gps.white, gps.tau)
-        self._reader = Reader()
         self._side = random.Random(f"{scenario.seed}/first").uniform(0, 2 * math.pi)
         self._first = None  # second of the first fix after a cold start or reset
         self._walls = None  # (fault, Wander) while reflections are about
-        self._stuck = None  # (fault, _Fix)
+        self._stuck = None  # (fault, Fix)
 
     def epochs(self):
-        """Epochs for ever, from the first aligned one after the start."""
-        period = 1000 // self._gps.rate
-        utc = -(-self._start_ms // period) * period
+        """Epochs for ever, from the first aligned one after the start, as the scenario says."""
+        gps = self._gps
+        period = 1000 // gps.rate
+        reader, noise = Reader(), LineNoise(self._seed, self._faults)
+        style = Style(gps.talker)
+        utc = -(-self.start_ms // period) * period
         while True:
-            t = (utc - self._start_ms) / 1000
-            error = self._noise.step(1 / self._gps.rate)
+            t = (utc - self.start_ms) / 1000
+            moment = self.moment(t, period / 1000)
             if not self._is_silent(t):
-                sentences = self._sentences(t, utc, error)
-                row = self._reader.row(sentences)
-                yield Epoch(t + self._gps.latency, b"".join(sentences), row)
+                kinds = gps.sentences
+                if self._faults.active("gps", "antenna", t):
+                    kinds = ("TXT", *kinds)
+                sentences = [s for kind in kinds for s in written(kind, moment, style)]
+                data = noise.spoil(b"".join(sentences), t)
+                yield Epoch(t + gps.latency, data, reader.row(sentences))
             utc += period
+
+    def moment(self, t, dt, is_gps_only=False):
+        """What the receiver knows at second t, `dt` seconds after it was asked before."""
+        error = self._noise.step(dt)
+        start, fix = self._starts(t), None
+        jamming = self._faults.active("gps", "jamming", t)
+        if start is not None:
+            self._first = None
+        elif not self._is_covered(t):
+            self._first = t if self._first is None else self._first
+            fix = self._measure(t, dt, error)
+            if jamming is not None:
+                sats = max(_FEWEST, fix.sats - _JAMMED_SATELLITES)
+                fix = fix._replace(sats=sats, hdop=fix.hdop * _JAMMED_DOP)
+        # A receiver without a satellite ever seen has no time either.
+        clock = None
+        if start is None or t >= (start[0] + start[1]) / 2:
+            clock = _EPOCH_ZERO + timedelta(milliseconds=self.start_ms + round(t * 1000))
+            if self._faults.active("gps", "rollover", t):
+                clock -= _ROLLOVER
+        view = ()
+        if clock is not None and not self._faults.active("gps", "antenna", t):
+            level = None if fix is None else error.sats - (_JAMMED_DB if jamming else 0)
+            view = _view(_GPS_SKY if is_gps_only else _SKY, fix, level)
+        antenna = self._faults.active("gps", "antenna", t)
+        return Moment(fix, clock, view, antenna.values["state"].upper() if antenna else "OK")
 
     def _is_silent(self, t):
         reset = self._faults.active("gps", "reset", t)
-        restarting = reset is not None and t < reset.at + _RESTART
-        return restarting or self._faults.active("gps", "silent", t) is not None
+        if reset is not None and t < reset.at + _RESTART:
+            return True
+        return any(self._faults.active("gps", kind, t) for kind in ("silent", "unplugged"))
 
     def _starts(self, t):
         """(begin, end) of the start that the receiver is in at second t, or None."""
@@ -84,42 +120,13 @@ class Receiver:
             begin, end = tunnel.values["from"], tunnel.values["to"]
             if end <= begin or begin <= self._vehicle.motion.at(t).distance < end:
                 return True
+        jamming = self._faults.active("gps", "jamming", t)
+        if jamming is not None and jamming.values["state"] == "critical":
+            return True
         return any(self._faults.active("gps", kind, t) for kind in ("no-fix", "antenna"))
 
-    def _sentences(self, t, utc, error):
-        start, fix = self._starts(t), None
-        if start is not None:
-            self._first = None
-        elif not self._is_covered(t):
-            self._first = t if self._first is None else self._first
-            fix = self._measure(t, error)
-        # A receiver without a satellite ever seen has no time either.
-        clock = _EPOCH_ZERO + timedelta(milliseconds=utc)
-        if self._faults.active("gps", "rollover", t):
-            clock -= _ROLLOVER
-        timed = start is None or t >= (start[0] + start[1]) / 2
-        hhmmss = f"{clock:%H%M%S}.{clock.microsecond // 10000:02d}" if timed else ""
-        ddmmyy = f"{clock:%d%m%y}" if timed else ""
-        build = {
-            "RMC": lambda: _rmc(fix, hhmmss, ddmmyy),
-            "VTG": lambda: _vtg(fix),
-            "GGA": lambda: _gga(fix, hhmmss),
-            "GSA": lambda: _gsa(fix),
-            "TXT": lambda: ("01", "01", "02", "ANTSTATUS=OPEN"),
-        }
-        talker = self._gps.talker
-        kinds = self._gps.sentences
-        if self._faults.active("gps", "antenna", t):
-            kinds = ("TXT", *kinds)
-        return [
-            pynmea2.NMEASentence.parse(
-                f"${talker}{kind}," + ",".join(build[kind]())
-            ).render(newline=True).encode("ascii")
-            for kind in kinds
-        ]  # fmt: skip
-
-    def _measure(self, t, error):
-        """What the receiver takes for true: a _Fix."""
+    def _measure(self, t, dt, error):
+        """What the receiver takes for true: a Fix."""
         stuck = self._faults.active("gps", "stuck", t)
         if stuck is not None and self._stuck is not None and self._stuck[0] == stuck:
             return self._stuck[1]
@@ -128,7 +135,7 @@ class Receiver:
         course = state.heading
         if state.speed > 0:
             course += math.degrees(math.atan2(error.across, max(state.speed, 0.01)))
-        east, north, more, aside = self._pull(t)
+        east, north, more, aside = self._pull(t, dt)
         speed += more
         if more > state.speed:
             course = aside
@@ -140,19 +147,19 @@ class Receiver:
         north += error.north + first * math.cos(self._side)
         is_coarse = first > _COARSE
         plane = self._vehicle.motion.projection
-        fix = _Fix(
-            _angle(state.lat + north / plane.metres_lat, 2, "NS")
-            + _angle(state.lon + east / plane.metres_lon, 3, "EW"),
-            f"{state.alt + error.up:.1f}",
+        fix = Fix(
+            state.lat + north / plane.metres_lat,
+            state.lon + east / plane.metres_lon,
+            state.alt + error.up,
             speed,
-            f"{course % 360:.2f}".replace("360.00", "0.00") if speed >= _COURSE_FROM else "",
+            course if speed >= _COURSE_FROM else None,
             4 if is_coarse else error.sats,
             error.hdop + first / _COARSE if is_coarse else error.hdop,
         )
         self._stuck = None if stuck is None else (stuck, fix)
         return fix
 
-    def _pull(self, t):
+    def _pull(self, t, dt):
         """What reflections and false signals add: (east, north, speed, its course)."""
         east, north, speed, course = 0.0, 0.0, 0.0, 0.0
         walls = self._faults.active("gps", "wander", t)
@@ -162,7 +169,7 @@ class Receiver:
             if self._walls is None or self._walls[0] != walls:
                 seed = f"{self._seed}/{walls.at}"
                 self._walls = (walls, Wander(seed, **walls.values))
-            east, north, speed, course = self._walls[1].step(1 / self._gps.rate)
+            east, north, speed, course = self._walls[1].step(dt)
         for kind in ("multipath", "spoof"):
             fault = self._faults.active("gps", kind, t)
             if fault is not None:
@@ -171,61 +178,11 @@ class Receiver:
         return east, north, speed, course
 
 
-class _Fix(NamedTuple):
-    position: tuple  # four fields: latitude, N or S, longitude, E or W
-    alt: str
-    speed: float  # m/s
-    course: str
-    sats: int
-    hdop: float
-
-
-def drive(scenario, start_ms=None):
-    """Run the receiver through the whole scenario, without time or I/O.
-
-    Yields (sentences of an epoch as bytes, truth row with its nominal utc). `start_ms` is the
-    UTC in ms for scenarios that start "now"; by default the clock is read once.
-    """
-    start_ms = start_ms or scenario.start_ms or time.time_ns() // 1_000_000
-    receiver = Receiver(scenario, Vehicle(scenario), start_ms)
-    for epoch in receiver.epochs():
-        if epoch.at - scenario.gps.latency >= scenario.duration:
-            return
-        done = epoch.at + len(epoch.data) * BITS_PER_BYTE / scenario.gps.baud
-        yield epoch.data, {**epoch.row, "utc": start_ms + round(done * 1000)}
-
-
-def _angle(degrees, width, sides):
-    """([d]ddmm.mmmmm, hemisphere letter); rounded once, so that 60.00000 minutes cannot occur."""
-    whole, minutes = divmod(round(abs(degrees) * 60 * 100000), 60 * 100000)
-    text = f"{whole:0{width}d}{minutes // 100000:02d}.{minutes % 100000:05d}"
-    return text, sides[degrees < 0]
-
-
-def _rmc(fix, hhmmss, ddmmyy):
-    if fix is None:
-        return (hhmmss, "V", "", "", "", "", "", "", ddmmyy, "", "", "N")
-    knots = f"{fix.speed * _KNOTS:.3f}"
-    return (hhmmss, "A", *fix.position, knots, fix.course, ddmmyy, "", "", "A")
-
-
-def _vtg(fix):
-    if fix is None:
-        return ("", "", "", "", "", "", "", "", "N")
-    knots, kmh = f"{fix.speed * _KNOTS:.3f}", f"{fix.speed * 3.6:.3f}"
-    return (fix.course, "T", "", "M", knots, "N", kmh, "K", "A")
-
-
-def _gga(fix, hhmmss):
-    if fix is None:
-        return (hhmmss, "", "", "", "", "0", "00", "99.99", "", "", "", "", "", "")
-    return (hhmmss, *fix.position, "1", f"{fix.sats:02d}", f"{fix.hdop:.2f}", fix.alt, "M",
-            "46.0", "M", "", "")  # fmt: skip
-
-
-def _gsa(fix):
-    if fix is None:
-        return ("A", "1", *[""] * 12, "99.99", "99.99", "99.99")
-    used = [f"{n:02d}" for n in _SATELLITES[: fix.sats]]
-    dops = (f"{fix.hdop * 1.8:.2f}", f"{fix.hdop:.2f}", f"{fix.hdop * 1.5:.2f}")
-    return ("A", "3", *used, *[""] * (12 - len(used)), *dops)
+def _view(sky, fix, level):
+    """The Satellites of `sky`; level: dB more or less than at the horizon of a good day, None:
+    none is heard."""
+    used = fix.sats if fix else 0
+    return tuple(
+        Satellite(n, up, round_, None if level is None else 20 + up // 4 + level, i < used)
+        for i, (n, up, round_) in enumerate(sky)
+    )

@@ -13,6 +13,7 @@ position: white, 0.03 m/s along and 0.04 m/s across the way; so heading is bad w
 Satellites and HDOP wander slowly. Everything follows from the seed and the epochs' spacing.
 
 Between high walls (`Wander`) reflections pull the position to one side and about that side.
+`LineNoise` is none of the position's but of the wire's: bytes changed, lost and added.
 """
 
 import math
@@ -77,3 +78,30 @@ class Wander:
         east, north = (c * self._wander for c in self._slow)
         speed = min(2.5, abs(normal(0, 1))) * self._speed
         return self._east + east, self._north + north, speed, self._random.uniform(0, 360)
+
+
+class LineNoise:
+    """What interference makes of bytes on the receiver's line, while the script says so."""
+
+    _LONGEST = 8  # bytes that come from nowhere
+
+    def __init__(self, seed, faults):
+        self._random = random.Random(f"{seed}/line")
+        self._faults = faults
+
+    def spoil(self, data, t):
+        fault = self._faults.active("gps", "noise", t)
+        if fault is None:
+            return data
+        rng, rate, made = self._random, fault.values["rate"], bytearray()
+        for byte in data:
+            if rng.random() >= rate:
+                made.append(byte)
+                continue
+            kind = rng.randrange(3)
+            if kind == 0:
+                made.append(byte ^ rng.randrange(1, 256))
+            elif kind == 1:
+                made += rng.randbytes(rng.randint(1, self._LONGEST))
+                made.append(byte)
+        return bytes(made)

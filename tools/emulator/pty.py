@@ -3,6 +3,8 @@
 `Uart(clock, baud, on_data)` opens a pseudo-terminal in raw mode. `send(data, done)` queues
 bytes; byte n leaves when its stop bit would have; `done(t)` is called after the last one.
 What comes from the other side goes to `on_data(data, t)` when its last bit would have arrived.
+A listener that has set its end to another rate gets garbage where `checked`, or once the rate was
+changed; what it writes is for `on_data` to judge, by `peer_baud`.
 While nobody has the terminal open, what is sent is lost, as on a wire without a listener: a
 program that opens it later must not find old sentences.
 
@@ -13,13 +15,14 @@ import asyncio
 import contextlib
 import errno
 import os
+import random
 import select
 import termios
 import time
 import tty
 from collections import deque
 
-from tools.emulator.line import Line, same_rate
+from tools.emulator.line import Line, garble
 
 _SLICE = 0.002  # s of real time: bytes of so long a span are handed over together
 _LISTENER_CHECK = 0.02  # s of real time between looks whether the other side opened
@@ -54,9 +57,10 @@ class Clock:
 class Uart:
     """Needs a running asyncio loop; `tasks` run until `close`, watch them for failures."""
 
-    def __init__(self, clock, baud, on_data=None):
+    def __init__(self, clock, baud, on_data=None, checked=False):
         self._clock, self._on_data = clock, on_data
-        self._baud, self._switched = baud, False
+        self._baud, self._checked = baud, checked
+        self._rng = random.Random(0)  # of what is heard at a wrong rate
         self._out, self._in = Line(baud), Line(baud)
         self._master, slave = os.openpty()
         self.path = os.ttyname(slave)
@@ -100,7 +104,7 @@ class Uart:
         return not any(event & select.POLLHUP for _, event in self._poll.poll(0))
 
     def _switch(self, baud):
-        self._baud, self._switched = baud, True
+        self._baud, self._checked = baud, True
         for line in (self._out, self._in):
             line.byte_time = Line(baud).byte_time
 
@@ -112,9 +116,6 @@ class Uart:
             data, ready, done, baud = self._queue.popleft()
             if baud and baud != self._baud:
                 self._switch(baud)
-            peer = self.peer_baud() if self._switched else None
-            if peer is not None and not same_rate(peer, self._baud):
-                data = bytes(byte ^ 0x95 for byte in data)  # as garbled as any other
             step = max(1, int(_SLICE * self._clock.speed / self._out.byte_time))
             for start in range(0, len(data), step):
                 piece = data[start : start + step]
@@ -124,6 +125,9 @@ class Uart:
                 done(self._clock.now())
 
     def _hand_over(self, piece):
+        peer = self.peer_baud() if self._checked else None
+        if peer:
+            piece = garble(piece, self._baud, peer, self._rng)
         written = 0
         if self._listened():
             # A full buffer means a listener that does not read: a UART would overrun as well.

@@ -24,12 +24,18 @@ from pathlib import Path
 from tools.emulator import adapters
 from tools.emulator import faults as fault_script
 from tools.emulator.line import BITS_PER_BYTE
+from tools.emulator.ubx import GENERATIONS, LINE_RATES, REFUSALS
 
 ENGINES = ("petrol", "diesel", "hybrid")
 ECUS = ("engine", "transmission", "hybrid", "body")
-SENTENCES = ("RMC", "VTG", "GGA", "GSA")
-# Longest text of each sentence that gps.py writes, with CR LF; to see whether an epoch fits.
-_SENTENCE_BYTES = {"RMC": 82, "VTG": 44, "GGA": 82, "GSA": 70}
+PLAIN = "plain"  # a GPS receiver that takes no configuration
+# Longest text of each kind of sentence that sentences.py writes, with CR LF; to see whether an
+# epoch fits.
+_SENTENCE_BYTES = {
+    "RMC": 82, "VTG": 44, "GGA": 82, "GSA": 70, "GSV": 3 * 72, "GLL": 52, "GST": 56, "ZDA": 40,
+    "GNS": 80,
+}  # fmt: skip
+SENTENCES = tuple(_SENTENCE_BYTES)
 _CLOSEST = 10.0  # metres between neighbouring points of a route; a stop needs room to brake
 BUNDLED = Path(__file__).parent / "scenarios"
 
@@ -71,10 +77,14 @@ class Car:
 
 @dataclass(frozen=True)
 class Gps:
+    # plain takes no configuration and is as the next four lines say; a u-blox of generation 6, 8, 9
+    # or 10 begins at this baud with what its makers chose, and is then as it is configured.
+    chip: str = PLAIN
     baud: int = 9600
     rate: int = 1  # epochs a second
     talker: str = "GN"
     sentences: tuple[str, ...] = ("RMC", "GGA", "GSA")
+    refuse: tuple[str, ...] = ()  # configuration that the chip refuses: of ubx.REFUSALS
     cold_start: float = 0.0  # seconds without a fix after power-on
     first_error: float = 0.0  # metres that the first fix after a cold start or reset is off ...
     first_tau: float = 3.0  # ... falling to a third in so many seconds
@@ -127,12 +137,17 @@ _RULES = {
     "car.mass": (lambda v: 500 <= v <= 10000, "must be 500 to 10000 kg"),
     "car.fuel": (lambda v: 0 <= v <= 100, "must be 0 to 100 %"),
     "car.tank": (lambda v: v > 0, "must be above 0 l"),
+    "gps.chip": (
+        lambda v: v in (PLAIN, *GENERATIONS),
+        f"must be {PLAIN}, {', '.join(GENERATIONS)}",
+    ),
+    "gps.refuse": (lambda v: set(v) <= set(REFUSALS), f"must be of {', '.join(REFUSALS)}"),
     "gps.baud": (lambda v: 4800 <= v <= 921600, "must be 4800 to 921600"),
     "gps.rate": (lambda v: v in (1, 2, 4, 5, 8, 10), "must be 1, 2, 4, 5, 8 or 10 Hz"),
     "gps.talker": (lambda v: len(v) == 2 and v.isalpha() and v.isupper(), "must be 2 capitals"),
     "gps.sentences": (
         lambda v: "RMC" in v and "GGA" in v and set(v) <= set(SENTENCES),
-        "must hold RMC and GGA, and otherwise only VTG and GSA",
+        f"must hold RMC and GGA, and otherwise only {', '.join(SENTENCES)}",
     ),
     "gps.cold_start": (lambda v: v >= 0, "must not be negative"),
     "gps.first_error": (lambda v: 0 <= v <= 10000, "must be 0 to 10000 m"),
@@ -191,6 +206,7 @@ def parse(data):
     if "start_ms" in data:
         raise ScenarioError("start_ms: unknown key (use start)")
     made.update(_values(Scenario, data, ""))
+    _suits_chip(made["gps"])
     _fits_baud(made["gps"])
     return Scenario(**made)
 
@@ -295,8 +311,23 @@ def _faults(rows):
         raise ScenarioError(str(error)) from None
 
 
+def _suits_chip(gps):
+    """What configuration decides is not the scenario's to say, and the other way round."""
+    if gps.chip == PLAIN:
+        if gps.refuse:
+            raise ScenarioError("gps.refuse: a plain receiver takes nothing that it could refuse")
+        return
+    for key in ("rate", "talker", "sentences"):
+        if getattr(gps, key) != getattr(Gps, key):
+            raise ScenarioError(f"gps.{key}: a chip's is set by configuration, see gps.chip")
+    if gps.baud not in LINE_RATES:
+        raise ScenarioError(f"gps.baud: a chip's must be one of {', '.join(map(str, LINE_RATES))}")
+
+
 def _fits_baud(gps):
     """A receiver cannot say more in an epoch than its UART carries in one."""
+    if gps.chip != PLAIN:
+        return
     needed = sum(_SENTENCE_BYTES[s] for s in gps.sentences) * gps.rate * BITS_PER_BYTE
     if needed > gps.baud:
         raise ScenarioError(

@@ -12,11 +12,13 @@ import os
 import signal
 import sys
 
+from tools.emulator.device import Device
 from tools.emulator.ecu import car_ecus
 from tools.emulator.elm327 import Elm327
 from tools.emulator.gps import Receiver
 from tools.emulator.pty import Clock, Uart
 from tools.emulator.replay import Capture
+from tools.emulator.scenario import PLAIN
 from tools.emulator.truth import Log
 from tools.emulator.vehicle import Vehicle
 
@@ -48,10 +50,12 @@ class GpsPort:
 class ObdPort:
     """Between the adapter and a UART: emissions leave at their time."""
 
+    is_checked = False  # from the start on whoever listens at another rate hears garbage
+
     def __init__(self, clock, log, elm, baud):
         self._clock, self._log, self._elm = clock, log, elm
         self._pending, self._changed = [], asyncio.Event()
-        self.uart = Uart(clock, baud, self._received)
+        self.uart = Uart(clock, baud, self._received, self.is_checked)
 
     async def run(self):
         while True:
@@ -90,6 +94,12 @@ class ObdPort:
         return done if rows else None
 
 
+class ChipPort(ObdPort):
+    """The same for a GPS receiver that is configured (device.py)."""
+
+    is_checked = True
+
+
 async def serve(scenario, truth=None, nmea=None, speed=1.0, as_json=False, attached=False):
     """Run until stopped. `truth` and `nmea` are paths; raises OSError, replay.CaptureError."""
     capture = Capture(nmea) if nmea else None
@@ -97,10 +107,13 @@ async def serve(scenario, truth=None, nmea=None, speed=1.0, as_json=False, attac
     vehicle = Vehicle(scenario, capture.motion(scenario) if capture else None)
     log = Log(truth)
     clock = Clock(scenario.start_ms, speed)
-    source = capture or Receiver(scenario, vehicle, clock.start_ms)
     elm = Elm327(scenario, car_ecus(scenario, vehicle), vehicle.at)
     baud = capture.baud(scenario.gps.baud) if capture else scenario.gps.baud
-    gps = GpsPort(clock, log, source, baud)
+    if capture is None and scenario.gps.chip != PLAIN:
+        gps = ChipPort(clock, log, Device(scenario, vehicle, clock.start_ms), baud)
+    else:
+        source = capture or Receiver(scenario, vehicle, clock.start_ms)
+        gps = GpsPort(clock, log, source, baud)
     obd = ObdPort(clock, log, elm, scenario.obd.baud)
     stop = _stopped(attached)
     if as_json:

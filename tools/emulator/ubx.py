@@ -1,137 +1,236 @@
-"""A u-blox receiver's side of UBX: takes configuration, acknowledges, and sends what it was told.
+"""A u-blox receiver's chip: takes UBX, acknowledges, and sends what it was told to.
 
 `Ublox(...)` is a machine: `feed(data, now, rate)` takes what the other side wrote at `rate` baud
-and gives back the answers, `poll(now)` gives the sentences that have become due. Both leave at
-`line` baud; who listens at another rate gets `garble` of them. Time is in ms.
+and gives back the answers, `due(now)` gives the epochs that have become due, `poll(now)` their
+bytes. Both leave at `line` baud. Time is in ms since the start.
 
-Its positions are fixed: the subject here is the configuration, not the drive.
+What it is set to is a Configuration; what its epochs say comes from a source:
+
+    source.start_ms     UTC of time 0, for the alignment of epochs
+    source.latency      ms from an epoch to its first byte
+    source.sentences(at, period, kinds, style)   a list of bytes
+
+`FixedPlace` is one, the car's drive another (device.py).
 """
 
 import random
 import struct
-from functools import reduce
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from agent.gps import ubx
+from tools.emulator.line import garble
+from tools.emulator.sentences import KNOTS, ORDER, STYLES, Fix, Moment, Satellite, text, written
 
-# Defaults after power-on: the sentences that u-blox receivers send, once a second.
-_DEFAULT = {b"GGA": 1, b"GLL": 1, b"GSA": 1, b"GSV": 1, b"RMC": 1, b"VTG": 1}
-_BODIES = {
-    b"RMC": "GNRMC,{time},A,3335.24000,N,00737.00000,W,12.500,84.20,010726,,,A,V",
-    b"VTG": "GNVTG,84.20,T,,M,12.500,N,23.150,K,A",
-    b"GGA": "GNGGA,{time},3335.24000,N,00737.00000,W,1,09,0.90,41.0,M,46.0,M,,",
-    b"GSA": "GNGSA,A,3,02,05,07,13,15,20,30,,,,,,1.60,0.90,1.30,1",
-    b"GSV": "GPGSV,1,1,03,02,40,120,35,05,61,210,41,07,22,300,30,1",
-    b"GLL": "GNGLL,3335.24000,N,00737.00000,W,{time},A,A",
-    b"ZDA": "GNZDA,{time},01,07,2026,00,00",
-    b"GST": "GNGST,{time},8.0,,,,1.0,1.0,1.8",
-    b"GNS": "GNGNS,{time},3335.24000,N,00737.00000,W,AANN,09,0.90,41.0,46.0,,,V",
-}
-_BANNER = "GNTXT,01,01,02,u-blox AG - www.u-blox.com"
-_START_MS = 36_000_000  # ten o'clock
-# MON-VER of each generation: software, hardware, extensions; and the default rate.
+# MON-VER of each generation: software, hardware, extensions; and the rate of a new one's line.
 GENERATIONS = {
     "6": ("7.03 (45969)", "00040007", (), 9600),
     "8": ("ROM CORE 3.01 (107888)", "00080000", ("FWVER=SPG 3.01", "PROTVER=18.00"), 9600),
     "9": ("EXT CORE 4.04 (7f89f7)", "00190000", ("FWVER=SPG 4.04", "PROTVER=32.01"), 38400),
     "10": ("ROM SPG 5.10 (7b202e)", "000A0000", ("FWVER=SPG 5.10", "PROTVER=34.10"), 38400),
 }
-_BY_ID = {number: name for name, number, _ in ubx.SENTENCES}
-_BY_KEY = {key: name for name, _, key in ubx.SENTENCES}
+LINE_RATES = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+_KEY = {name.decode(): key for name, _, key in ubx.SENTENCES}
+_BY_ID = {number: key for _, number, key in ubx.SENTENCES}
+# After power-on: the sentences that u-blox receivers send, once a second.
+_DEFAULT = {
+    **{key: int(name in ("GGA", "GLL", "GSA", "GSV", "RMC", "VTG")) for name, key in _KEY.items()},
+    ubx.KEY_IN_UBX: 1, ubx.KEY_OUT_UBX: 1, ubx.KEY_OUT_NMEA: 1, ubx.KEY_MODEL: 0,
+    ubx.KEY_PERIOD: 1000, ubx.KEY_NAVIGATIONS: 1, ubx.KEY_ITFM: 0,
+}  # fmt: skip
+_ALL_LAYERS = ubx.LAYER_RAM | ubx.LAYER_BBR
+# What a chip can be made to refuse: messages and keys.
+REFUSALS = {
+    "port": (ubx.CFG_PRT, ubx.KEY_BAUD),
+    "model": (ubx.CFG_NAV5, ubx.KEY_MODEL),
+    "sentences": (ubx.CFG_MSG, *_KEY.values()),
+    "rate": (ubx.CFG_RATE, ubx.KEY_PERIOD),
+    "jamming": (ubx.CFG_ITFM, ubx.KEY_ITFM),
+    "save": (ubx.CFG_CFG,),
+    "all": (ubx.CFG_VALSET, ubx.CFG_PRT, ubx.CFG_NAV5, ubx.CFG_MSG, ubx.CFG_RATE, ubx.CFG_ITFM,
+            ubx.CFG_CFG),
+}  # fmt: skip
+_BANNER = "u-blox AG - www.u-blox.com"
+_BOOT_MS = 300
+_FASTEST_MS = 50
 
 
-def sentence(body):
-    check = reduce(lambda a, b: a ^ b, body.encode())
-    return f"${body}*{check:02X}\r\n".encode()
+class Configuration:
+    """Values by CFG-VALSET's keys, also where older messages set them: those of now, those kept
+    over a reset, and the defaults."""
+
+    def __init__(self, line):
+        self._default = {**_DEFAULT, ubx.KEY_BAUD: line}
+        self._kept, self._now = {}, {}
+
+    def __contains__(self, key):
+        return key in self._default
+
+    def __getitem__(self, key):
+        return self._now.get(key, self._kept.get(key, self._default[key]))
+
+    def set(self, key, value, layers=ubx.LAYER_RAM):
+        if layers & ubx.LAYER_RAM:
+            self._now[key] = value
+        if layers & ubx.LAYER_BBR:
+            self._kept[key] = value
+
+    def keep(self):
+        """All as it is now."""
+        self._kept |= self._now
+
+    def reset(self):
+        self._now = {}
+
+    @property
+    def line(self):
+        return self[ubx.KEY_BAUD]
+
+    @property
+    def period(self):
+        """ms between epochs."""
+        return self[ubx.KEY_PERIOD] * self[ubx.KEY_NAVIGATIONS]
+
+    @property
+    def model(self):
+        return self[ubx.KEY_MODEL]
+
+    def kinds(self, count=0):
+        """The kinds of sentences in epoch number `count`."""
+        if not self[ubx.KEY_OUT_NMEA]:
+            return ()
+        every = {name: self[key] for name, key in _KEY.items()}
+        return tuple(k for k in ORDER if every.get(k) and count % every[k] == 0)
 
 
-def garble(data, sent, heard, seed=0):
-    """What a UART at `heard` baud makes of bytes sent at another rate: fewer or more, all wrong."""
-    if sent == heard:
-        return data
-    rng = random.Random(f"{seed} {len(data)} {sent} {heard}")
-    count = max(1, min(len(data) * 2, len(data) * heard // sent)) if data else 0
-    return bytes(rng.choice((0x00, 0x80, 0xE0, 0xF8, 0xFE, rng.randrange(256)))
-                 for _ in range(count))  # fmt: skip
+class Sent(NamedTuple):
+    """An epoch of the chip."""
+
+    at: int  # ms
+    sentences: list  # bytes each
+
+
+class FixedPlace:
+    """A receiver on a roof in Casablanca, on 1 July 2026 from ten o'clock on."""
+
+    start_ms = 1_782_900_000_000 - _BOOT_MS
+    latency = 0
+    _FIX = Fix(33.587333333, -7.616666667, 41.0, 12.5 / KNOTS, 84.2, 9, 0.9)
+    _VIEW = tuple(
+        Satellite(n, 60 - 3 * i, 40 * i % 360, 41 - i, i < 9)
+        for i, n in enumerate((2, 5, 7, 13, 15, 20, 66, 67, 76, 82))
+    )
+
+    def sentences(self, at, period, kinds, style):
+        clock = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.start_ms + at)
+        moment = Moment(self._FIX, clock, self._VIEW)
+        return [s for kind in kinds for s in written(kind, moment, style)]
 
 
 class Ublox:
-    """refuse: names or numbers of CFG messages or keys answered with a NAK; mute: takes nothing in;
-    early: the answer to a change of the rate leaves at the old one; deaf: so many messages in a row
-    are lost before one is understood."""
+    """refuse: numbers of CFG messages and keys that are answered with a NAK; mute: takes nothing
+    in; early: the answer to a change of the rate leaves at the old one; deaf: so many messages in a
+    row are lost before one is understood; line: the rate of its line after power-on.
 
-    def __init__(self, generation="10", refuse=(), mute=False, early=False, deaf=0, line=None):
+    antenna, jamming: the codes that it tells, as in ubx.ANTENNA and ubx.JAMMING.
+    """
+
+    def __init__(self, generation="10", refuse=(), mute=False, early=False, deaf=0, line=None,
+                 source=None, boot=_BOOT_MS):  # fmt: skip
         self.generation, self.refuse, self.mute, self.early = generation, set(refuse), mute, early
         self.deaf = deaf
         self.modern = int(generation) >= 9
-        self.antenna, self.jamming = 2, 1  # codes: ok, ok
+        self.style = STYLES[generation]
+        self.config = Configuration(line or GENERATIONS[generation][3])
+        self.antenna, self.jamming = 2, 1
         self.counters = {"ack": 0, "nak": 0, "unknown": 0, "resets": 0}
-        self.saved = None
         self.on = True
-        self._power_up(0, line)
+        self._source = source or FixedPlace()
+        self._boot = boot
+        self._rng = random.Random(f"{generation}/garbled")
+        self._power_up(0)
 
-    def _power_up(self, now, line=None):
-        self.line = line or GENERATIONS[self.generation][3]
-        self.period, self.model, self.itfm = 1000, 0, False
-        self.rates = dict(_DEFAULT)
-        if self.saved:
-            self.line, self.period, self.model, self.rates = self.saved
-            self.rates = dict(self.rates)
+    def _power_up(self, now):
+        self.config.reset()
+        self.line = self.config.line
         self._scanner = ubx.Scanner()
         self._next_line = None
-        self._due = now + 300
-        self._banner = True
+        self._last = now + self._boot - 1  # the next epoch is the first aligned one after this
+        self._starting = True
+        self._said = None  # of the antenna
+        self._count = 0
 
     def reset(self, now):
         """The supply failed for a moment: everything not saved is forgotten."""
         self.counters["resets"] += 1
         self._power_up(now)
 
-    def poll(self, now):
-        """Sentences due by `now`."""
-        self._changed()
-        out = b""
-        while self.on and now >= self._due:
-            if self._banner:
-                out += sentence(_BANNER)
-                self._banner = False
-            out += self._epoch(self._due)
-            self._due += self.period
+    def wake(self):
+        """When `due` next has something; None while it is off."""
         if not self.on:
-            self._due = now + 300
-        return out
+            return None
+        period, start = self.config.period, self._source.start_ms
+        return ((self._last + start) // period + 1) * period - start + self._source.latency
+
+    def due(self, now):
+        """The epochs that are due by `now`, in order."""
+        self._changed()
+        if not self.on:
+            self._last = now + self._boot
+        made = []
+        while self.on and self.wake() <= now:
+            at = self.wake() - self._source.latency
+            made.append(Sent(at + self._source.latency, self._notices() + self._epoch(at)))
+        return made
+
+    def poll(self, now):
+        """What is due by `now`, as bytes."""
+        return b"".join(s for sent in self.due(now) for s in sent.sentences)
+
+    def _notices(self):
+        made = []
+        if self._starting:
+            made.append(text(_BANNER, self.style))
+            self._starting = False
+        if self._said != self.antenna:
+            self._said = self.antenna
+            made.append(text(f"ANTSTATUS={ubx.ANTENNA[self.antenna].upper()}", self.style))
+        return made if self.config[ubx.KEY_OUT_NMEA] else []
 
     def _epoch(self, at):
-        s, ms = divmod(_START_MS + at, 1000)
-        text = f"{s // 3600 % 24:02d}{s // 60 % 60:02d}{s % 60:02d}.{ms // 10:02d}"
-        return b"".join(sentence(body.format(time=text)) for name, body in _BODIES.items()
-                        if self.rates.get(name))  # fmt: skip
+        kinds = self.config.kinds(self._count)
+        self._count += 1
+        self._last = at
+        return self._source.sentences(at, self.config.period, kinds, self.style)
 
     def feed(self, data, now, rate=None):
         """Answers to bytes that were written at `rate` baud (None: the right one)."""
         self._changed()
-        if self.mute or not self.on or self._banner:  # the banner ends the start-up
+        if self.mute or not self.on or self._starting:
             return b""
         out = b""
-        for message, payload in self._scanner.feed(garble(data, rate or self.line, self.line)):
+        heard = garble(data, rate or self.line, self.line, self._rng)
+        for message, payload in self._scanner.feed(heard):
             if self.deaf:
                 self.deaf -= 1
-                continue
-            out += self._message(message, payload, now)
-        return out
+            elif self.config[ubx.KEY_IN_UBX]:
+                out += self._message(message, payload)
+        return out if self.config[ubx.KEY_OUT_UBX] else b""
 
     def _changed(self):
         if self._next_line is not None:
             self.line, self._next_line = self._next_line, None
 
-    def _message(self, message, payload, now):
+    def _message(self, message, payload):
         if message == ubx.MON_VER and not payload:
             return ubx.frame(ubx.MON_VER, self._version())
+        jamming = self.jamming if self.config[ubx.KEY_ITFM] else 0
         if message == ubx.MON_HW and not payload and not self.modern:
             data = bytearray(60)
-            data[20], data[22] = self.antenna, (self.jamming if self.itfm else 0) << 2
+            data[20], data[22] = self.antenna, jamming << 2
             return ubx.frame(ubx.MON_HW, bytes(data))
         if message == ubx.MON_RF and not payload and self.modern:
-            block = bytes((0, self.jamming if self.itfm else 0, self.antenna, 1)) + bytes(20)
+            block = bytes((0, jamming, self.antenna, 1)) + bytes(20)
             return ubx.frame(ubx.MON_RF, b"\0\1\0\0" + block)
         if message >> 8 != 0x06:
             self.counters["unknown"] += 1
@@ -150,57 +249,57 @@ class Ublox:
         """Apply a CFG message; False: not known here, or not well-formed."""
         if message == ubx.CFG_VALSET:
             return self.modern and self._valset(payload)
-        if self.modern:
-            return False  # M10; an M9 would still understand most of them
+        if self.generation == "10":
+            return False  # an M9 still understands the older ones
+        read = struct.unpack_from
+        values = {}
         if message == ubx.CFG_PRT and len(payload) == 20 and payload[0] == 1:
-            self._set_line(struct.unpack_from("<I", payload, 8)[0])
+            into, out = read("<HH", payload, 12)
+            values = {ubx.KEY_BAUD: read("<I", payload, 8)[0], ubx.KEY_IN_UBX: into & 1,
+                      ubx.KEY_OUT_UBX: out & 1, ubx.KEY_OUT_NMEA: out >> 1 & 1}  # fmt: skip
         elif message == ubx.CFG_MSG and len(payload) == 3 and payload[1] in _BY_ID:
             if payload[0] != ubx.NMEA_CLASS or (self.generation == "6" and payload[1] == 0x0D):
                 return False
-            self.rates[_BY_ID[payload[1]]] = payload[2]
+            values = {_BY_ID[payload[1]]: payload[2]}
         elif message == ubx.CFG_RATE and len(payload) == 6:
-            self.period = struct.unpack_from("<H", payload)[0]
+            values = dict(zip((ubx.KEY_PERIOD, ubx.KEY_NAVIGATIONS), read("<HH", payload),
+                              strict=True))  # fmt: skip
         elif message == ubx.CFG_NAV5 and len(payload) == 36:
-            if payload[0] & 1:
-                self.model = payload[2]
+            values = {ubx.KEY_MODEL: payload[2]} if payload[0] & 1 else {}
         elif message == ubx.CFG_ITFM and len(payload) == 8:
-            self.itfm = bool(payload[3] & 0x80)
+            values = {ubx.KEY_ITFM: payload[3] >> 7}
         elif message == ubx.CFG_CFG and len(payload) in (12, 13):
-            self._save()
+            if read("<I", payload, 4)[0]:
+                self.config.keep()
         else:
             return False
-        return True
+        return self._set(values, ubx.LAYER_RAM)
 
     def _valset(self, payload):
         try:
             layers, items = ubx.valset_items(payload)
         except ubx.UbxError:
             return False
-        known = {ubx.KEY_BAUD, ubx.KEY_IN_UBX, ubx.KEY_OUT_UBX, ubx.KEY_OUT_NMEA, ubx.KEY_MODEL,
-                 ubx.KEY_PERIOD, ubx.KEY_NAVIGATIONS, ubx.KEY_ITFM, *_BY_KEY}  # fmt: skip
-        if layers & 4 or any(key not in known or key in self.refuse for key, _ in items):
-            return False  # no flash here; and one bad key spoils the message
-        for key, value in items:
-            if key == ubx.KEY_BAUD:
-                self._set_line(value)
-            elif key == ubx.KEY_PERIOD:
-                self.period = value
-            elif key == ubx.KEY_MODEL:
-                self.model = value
-            elif key == ubx.KEY_ITFM:
-                self.itfm = bool(value)
-            elif key in _BY_KEY:
-                self.rates[_BY_KEY[key]] = value
-        if layers & ubx.LAYER_BBR:
-            self._save()
-        return True
+        # There is no flash here; and one bad key spoils the message.
+        if not layers or layers & ~_ALL_LAYERS or any(k in self.refuse for k, _ in items):
+            return False
+        return self._set(dict(items), layers)
 
-    def _save(self):
-        line = self._next_line or self.line
-        self.saved = (line, self.period, self.model, dict(self.rates))
-
-    def _set_line(self, rate):
-        if self.early:
-            self._next_line = rate
+    def _set(self, values, layers):
+        """All of them or, if one cannot be, none."""
+        for key, value in values.items():
+            if key not in self.config:
+                return False
+            if key == ubx.KEY_BAUD and value not in LINE_RATES:
+                return False
+            if key == ubx.KEY_PERIOD and value < _FASTEST_MS:
+                return False
+            if key == ubx.KEY_NAVIGATIONS and not 1 <= value <= 127:
+                return False
+        for key, value in values.items():
+            self.config.set(key, value, layers)
+        if self.early and ubx.KEY_BAUD in values:
+            self._next_line = self.config.line
         else:
-            self.line = rate
+            self.line = self.config.line
+        return True
