@@ -291,6 +291,7 @@ class App:
     def status(self):
         """What a person wants to know at a glance, as a dict."""
         flying, unproved = self.link.outstanding()
+        sky = self.gps.sky if self.gps else None
         return {
             "uptime_ms": self.now(),
             "session": self.session.sid.hex() if self.session else None,
@@ -304,6 +305,7 @@ class App:
             "link": self.link.state,
             "pubacks_outstanding": flying,
             "unproved": unproved,
+            "satellites_in_view": len(sky.satellites(self.now())) if sky else None,
             "faults": self.log.counters,
         }
 

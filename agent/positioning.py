@@ -46,8 +46,9 @@ class Positioning:
         if config["gpsd"]:
             self.gpsd = Gpsd(config["gpsd"]["device"], None, self.quality)
         else:
-            self.receiver = Receiver(from_config(config), self.quality)
+            self.receiver = Receiver(from_config(config), self.quality, has_sky=True)
         self.counters = (self.gpsd or self.receiver).counters
+        self.sky = None if self.gpsd else self.receiver.sky
 
     async def run(self):
         """Raises UartError, TcpError when the line is not there, or no more."""

@@ -50,7 +50,6 @@ QUALITY_DEAD_RECKONED = const(3)
 DAY_MS = const(86_400_000)
 # How long a GSA's mode holds, ms: receivers send it at least every 5 s.
 GSA_HOLDS_MS = const(10_000)
-_ALL = const(127)  # types that a fix is made of
 _POSITIONS = const(RMC | GGA | GNS)
 _FULL = const(GGA | GNS)  # with satellites, HDOP and altitude
 _TIMED = const(RMC | GGA | GNS | GLL | ZDA)
@@ -189,10 +188,9 @@ class Assembler:
             self._give(out)
 
     def add(self, s, now, out):
-        """Take one row of nmea.decode or .parse; append completed fixes (0 to 2) to `out`."""
+        """Take one row of nmea.decode or .parse, but none of sky.py's types; append the fixes that
+        it completes (0 to 2) to `out`."""
         kind = s[0]
-        if kind > _ALL:
-            return  # of the sky, see sky.py
         if not kind & _TIMED:
             is_same = not (self._quiet or self._damaged or kind & self._seen & ~GSA)
         else:

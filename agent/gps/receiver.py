@@ -35,6 +35,8 @@ MISSING_MS = const(400)
 STALLED_MS = const(1000)
 # How often poll is wanted, ms: a fraction of QUIET_MS.
 TICK_MS = const(50)
+# Types that a fix is made of (nmea.py); those above are sky.py's.
+_OF_FIX = const(127)
 
 
 class Receiver:
@@ -43,13 +45,21 @@ class Receiver:
     counters: those of Framer and Assembler; `field` sentences refused for an impossible field;
     last_error: the text of the last of these, or None.
     settings: a settings.Settings; None leaves rate and receiver as they are. Its counters join
-    these. quality: the Quality that judges the fixes.
+    these. quality: the Quality that judges the fixes. has_sky: `sky`, a sky.Sky, takes what is said
+    beside the fix; else that is not even decoded.
     """
 
-    def __init__(self, settings=None, quality=None):
+    def __init__(self, settings=None, quality=None, has_sky=False):
         self.counters = {"field": 0}
         self.last_error = None
-        self._decoder = Decoder()
+        self.sky = None
+        more = None
+        if has_sky:
+            from agent.gps import sky
+
+            self.sky = sky.Sky(self.counters)
+            more = sky.DECODERS
+        self._decoder = Decoder(more)
         self._framer = Framer(self.counters)
         self._assembler = Assembler(self.counters)
         self.quality = Quality() if quality is None else quality
@@ -101,7 +111,11 @@ class Receiver:
                 self.last_error = refusal(sentence, e)
                 self._assembler.damaged()
                 continue
-            if row is not None:
+            if row is None:
+                continue
+            if row[0] > _OF_FIX:
+                self.sky.add(row, now)
+            else:
                 add(row, now, out)
 
     def poll(self, now):

@@ -162,7 +162,7 @@ DECODERS = {b"GSV": _gsv, b"GST": _gst, b"HDT": _hdt, b"THS": _ths}
 
 
 class Sky:
-    """`add(tuple, now)` takes any tuple of a Decoder; `satellites(now)` gives the view.
+    """`add(tuple, now)` takes the tuples of these decoders; `satellites(now)` gives the view.
 
     counters: `torn` groups of GSVs of which one was lost; `dropped` satellites beyond the caps.
     errors: (lat, lon, alt) of the last GST, heading: of the last HDT or THS; None before.

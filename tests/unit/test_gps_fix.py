@@ -2,9 +2,8 @@
 
 from agent.gps import fix as fix_module
 from agent.gps import nmea as nmea_module
-from agent.gps import sky
-from agent.gps.fix import QUALITY_DEAD_RECKONED, QUALITY_NONE, Assembler
-from agent.gps.nmea import Decoder, day_number
+from agent.gps.fix import QUALITY_DEAD_RECKONED, QUALITY_NONE, Fix
+from agent.gps.nmea import day_number
 from agent.gps.receiver import MISSING_MS, QUIET_MS, STALLED_MS, Receiver
 
 DAY = 86_400_000
@@ -487,16 +486,20 @@ def test_the_types_are_those_of_the_decoder():
         assert getattr(fix_module, name) == getattr(nmea_module, name), name
 
 
-def test_sentences_of_the_sky_change_nothing():
-    text = b"GNGST,000001,1,,,,2.5,2.4,3.1"
-    extra = Decoder(sky.DECODERS)
-    out = []
-    assembler = Assembler()
-    for _ in range(3):
-        assembler.add(extra.parse(text), 0, out)
-        assembler.add(extra.parse(b"GPGSV,1,1,00"), 0, out)
-        assembler.add(extra.parse(b"GPHDT,12.5,T"), 0, out)
-    assert not assembler.open and not out and assembler.counters["epochs"] == 0
+def test_sentences_of_the_sky_change_no_fix():
+    beside = GSV + line("GNGST,000001,1,,,,2.5,2.4,3.1") + line("GPHDT,12.5,T")
+    plain, more = Receiver(), Receiver(has_sky=True)
+    for i in range(4):
+        a = plain.feed(rmc(i * 1000) + gga(i * 1000), i * 1000)
+        b = more.feed(beside + rmc(i * 1000) + beside + gga(i * 1000) + beside, i * 1000)
+        now = i * 1000 + MISSING_MS + 1
+        a, b = a + plain.poll(now), b + more.poll(now)
+        assert len(a) == len(b) == 1
+        for name in Fix.__slots__:
+            assert getattr(a[0], name) == getattr(b[0], name), name
+    assert [row[:2] for row in more.sky.satellites(3000)] == [(0, 5), (0, 10)]
+    assert more.sky.errors == (250, 240, 310) and more.sky.heading == 1250
+    assert plain.sky is None
 
 
 def test_a_stream_joined_in_mid_cycle_shifts_no_heading_by_an_epoch():
