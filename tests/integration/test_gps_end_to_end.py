@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from tests.support import micropython
+from tests.support import gpsd, micropython
 from tests.support.brokers import Iotcore
 from tests.support.system import System
 from tools.emulator.scenario import parse
@@ -83,3 +83,31 @@ def test_a_jump_is_told_at_once_and_its_positions_are_not_good(drive):
     assert jumps and 2500 < jumps[0][0] < 3500
     far = [row for row in positions if row["lat"] > 34015000]
     assert far and all(row["quality"] == DEGRADED for row in far)
+
+
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_positions_of_a_running_gpsd_are_those_of_its_receiver(interpreter, tmp_path):
+    """The receiver is gpsd's, the agent asks gpsd; what the room has is what the receiver sent."""
+    if gpsd.find() is None:
+        pytest.skip(gpsd.HOW_TO_GET_IT)
+    if interpreter == "micropython" and micropython.find() is None:
+        pytest.skip(micropython.HOW_TO_GET_IT)
+    port = gpsd.free_port()
+    source = {"port": None, "gpsd": {"host": "127.0.0.1", "port": port}}
+    with Iotcore() as broker:
+        system = System(tmp_path, interpreter, broker.port, gps=source)
+        try:
+            system.start_room()
+            system.start_agent()  # first: it waits for gpsd
+            with gpsd.RealGpsd(system.terminals["gps"], port):
+                system.wait(lambda: ("gps_state", ["fix"]) in system.events(), 60, "a fix")
+                system.wait(lambda: len(system.positions()) >= 3, 60, "positions")
+            system.stop_agent()
+            positions = [row for row in system.positions() if not row["reckoned"]]
+        finally:
+            system.close()
+    truth = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
+    sent = {(row["lat"], row["lon"]) for row in truth if row["k"] == "gps" and row["valid"]}
+    for row in positions:
+        near = min(abs(row["lat"] - lat) + abs(row["lon"] - lon) for lat, lon in sent)
+        assert near <= 2, row  # gpsd tells degrees to nine places, from minutes to five

@@ -6,10 +6,6 @@ The u-blox and the line are machines under simulated time; a UART at the wrong r
 import json
 import os
 import random
-import shutil
-import socket
-import subprocess
-import time
 import tty
 
 import pytest
@@ -19,6 +15,7 @@ from agent.gps.gpsd import Gpsd
 from agent.gps.receiver import Receiver
 from agent.gps.settings import Settings
 from agent.gps.ubx import CFG_NAV5, CFG_PRT, CFG_VALSET, KEY_BAUD, KEY_ITFM, KEY_PERIOD, SENTENCES
+from tests.support import gpsd
 from tools.emulator.line import garble
 from tools.emulator.ubx import GENERATIONS, Ublox
 
@@ -254,49 +251,24 @@ def test_resets_at_any_moment_end_well(seed):
 
 
 @pytest.fixture
-def gpsd():
-    """(master of a pseudo-terminal that gpsd reads, port)."""
-    program = shutil.which("gpsd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
-    if program is None:
-        pytest.skip("gpsd is not installed (Debian: apt-get install gpsd)")
+def terminal():
+    """(master, path of the other side) of a pseudo-terminal."""
+    if gpsd.find() is None:
+        pytest.skip(gpsd.HOW_TO_GET_IT)
     master, slave = os.openpty()
     tty.setraw(slave)
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    # -b: gpsd does not write to the device, so it does not try to configure it.
-    process = subprocess.Popen(
-        [program, "-N", "-n", "-b", "-S", str(port), os.ttyname(slave)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     try:
-        yield master, port
+        yield master, os.ttyname(slave)
     finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
         os.close(master)
         os.close(slave)
 
 
-def _connect(port):
-    for _ in range(100):
-        try:
-            return socket.create_connection(("127.0.0.1", port), 1)
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("gpsd does not answer")
-
-
-def test_a_real_gpsd_gives_the_same_fixes(gpsd):
-    master, port = gpsd
+def test_a_real_gpsd_gives_the_same_fixes(terminal):
+    master, path = terminal
     device, direct, machine = Ublox("8"), Receiver(), Gpsd()
     wanted, got, raw = [], [], b""
-    with _connect(port) as connection:
+    with gpsd.RealGpsd(path) as real, real.connect() as connection:
         connection.settimeout(0.1)
         machine.connected(0)
         for now in range(300, 12_300, 250):  # a little faster than life

@@ -32,14 +32,14 @@ class System:
         self._running = {}
         self._starts = 0
         self._summary = None
-        terminals = json.loads(self._start("emulator", self._emulator()).first_line())
+        self.terminals = json.loads(self._start("emulator", self._emulator()).first_line())
         mqtt = {"host": "127.0.0.1", "port": room_port or port}
         provision.create_room(self.room_folder, mqtt)
         _, self._config = provision.create_vehicle(
             self.room_folder,
             VEHICLE,
-            gps=(terminals["gps"], 9600),
-            obd=(terminals["obd"], 38400),
+            gps=(self.terminals["gps"], 9600),
+            obd=(self.terminals["obd"], 38400),
             journal=self.journal,
         )
         config = json.loads(self._config.read_text())
