@@ -18,14 +18,19 @@ from agent.obd.can_isotp import Receiver
 # An ECU has 50 ms to begin its answer (P2, ISO 15765-4); gateways and this machine's own delays
 # take more, so that it is what an ELM327 waits by itself.
 REPLY_MS = 200
+_UNIT = 4096  # µs of one unit of timeout(), as an adapter has it
 # "Response pending": as in elm327.py
 WAIT_MS = 5000
 WAIT_LIMIT_MS = 30000
+# However little the owner wants to wait (timeout()): what the standard gives an ECU
+LEAST_REPLY_MS = 50
 # The kernel has begun to put a message together: as long as ISO 15765-2 gives it for a frame (N_Cr)
 BEGUN_MS = 1000
 BUS_ERRORS = 3  # exchanges in a row with errors and without an answer, then the bus is searched
 
 _PROTOCOLS = {500000: ("6", "7"), 250000: ("8", "9")}  # as ATDPN names them, 11 and 29 bits
+
+KIND = "can"  # in the event "adapter", beside the kinds of identity.py
 
 # Modes of the machine
 _OFF = 0
@@ -33,6 +38,7 @@ _SEARCH = 1  # the first request is to be sent, or under way
 _READY = 2
 _REQUEST = 3
 _NO_BUS = 4  # until the next search
+_PARKED = 5  # the car is left alone
 
 COUNTERS = (
     "requests",
@@ -47,6 +53,9 @@ class CanBus:
     """One controller. `memory` (dict) may be kept for next time; it holds "protocol"."""
 
     can = True
+    # There is no adapter that could sleep; resting, nothing is sent and the car's bus may.
+    can_sleep = False
+    asleep = False
 
     def __init__(self, counters, memory, bus_retry_ms=5000, name="CAN", bitrate=500000):
         if bitrate not in _PROTOCOLS:
@@ -68,6 +77,9 @@ class CanBus:
         self._out = b""  # flow control that is to be sent
         self._until = 0
         self._failures = 0
+        self._reply_ms = REPLY_MS
+        self._is_resting = False
+        self.latency = None  # ms from the last request to the last word of its answers
         self._clear()
 
     def _clear(self):
@@ -90,7 +102,7 @@ class CanBus:
         self._clear()
         self._out = b""
         self._events.append(("found",))
-        self._events.append(("adapter", self._name))
+        self._events.append(("adapter", self._name, KIND))
         self._begin_search()
 
     def request(self, service, data, frames, now):
@@ -108,6 +120,36 @@ class CanBus:
     def voltage(self, now):
         """A CAN controller has no voltmeter: nothing is asked, no event comes."""
         return None
+
+    def timeout(self, units, now):
+        """How long an answer is waited for, in units of 4.096 ms; 0: the default. Takes no time
+        and no bytes."""
+        self._reply_ms = max(LEAST_REPLY_MS, units * _UNIT // 1000) if units else REPLY_MS
+        return None
+
+    @property
+    def parked(self):
+        """True while the car is left alone."""
+        return self._mode == _PARKED
+
+    def rest(self):
+        """Leave the car alone until release(): no request, no search."""
+        self._is_resting = True
+        if self._mode in (_READY, _NO_BUS):
+            self._park()
+
+    def release(self, now):
+        """The end of rest(): the bus is searched at once."""
+        self._is_resting = False
+        if self._mode == _PARKED:
+            self._begin_search()
+
+    def sleep(self, now):
+        """Nothing here has a low power of its own."""
+        return None
+
+    def wake_up(self, now):
+        pass
 
     def search(self, now):
         """The owner finds the bus dead (nothing but NO DATA): look for it again."""
@@ -145,6 +187,7 @@ class CanBus:
                     self._out += can_frames.record(can_frames.FRAME, target, frame)
             for message in self._receiver.messages[before:]:
                 self._patience(message)
+                self.latency = now - self._sent_at
         self._expire(now)
 
     def poll(self, now):
@@ -194,7 +237,7 @@ class CanBus:
 
     def _deadline(self):
         """When the exchange is over if nothing more comes."""
-        deadline = self._sent_at + REPLY_MS
+        deadline = self._sent_at + self._reply_ms
         for until in self._pending.values():
             deadline = max(deadline, until)
         due = self._receiver.next_due()
@@ -230,7 +273,15 @@ class CanBus:
 
     # Finding the car
 
+    def _park(self):
+        self._clear()
+        self._mode = _PARKED
+        self._events.append(("parked",))
+
     def _begin_search(self):
+        if self._is_resting:
+            self._park()
+            return
         known = self.memory["protocol"]
         if known in self._letters:
             self._is_extended = known == self._letters[1]

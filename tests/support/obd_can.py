@@ -87,8 +87,13 @@ class CanCar:
 
 def run(machine, car, until, done=lambda: False, now=0):
     """Runs a driver, poller or scanner on the car -> ([events], when it ended)."""
-    events = []
     machine.start(now)
+    return run_on(machine, car, until, now, done)
+
+
+def run_on(machine, car, until, now, done=lambda: False):
+    """The same for one that runs already."""
+    events = []
     while now < until and not done():
         out = machine.poll(now)
         while out:

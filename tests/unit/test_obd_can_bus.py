@@ -1,7 +1,7 @@
 """The driver without an adapter: finding the car, exchanges, what is sent, and what is above it."""
 
 from agent.obd import can_frames, replies, services
-from agent.obd.can_bus import BEGUN_MS, REPLY_MS, WAIT_MS, CanBus
+from agent.obd.can_bus import BEGUN_MS, LEAST_REPLY_MS, REPLY_MS, WAIT_MS, CanBus
 from agent.obd.can_frames import BEGUN, ERROR, EXTENDED, FRAME, MESSAGE, record
 from tests.support import obd_can, obd_car
 from tests.support.obd_car import ENGINE, GEARBOX, VIN
@@ -43,7 +43,7 @@ def test_a_car_with_short_identifiers():
     car = obd_can.CanCar(obd_car.answers())
     bus = made()
     events, now = obd_can.run(bus, car, 5000, lambda: bus.idle)
-    assert events == [("found",), ("adapter", "CAN"), ("bus", "6")] and now < 300
+    assert events == [("found",), ("adapter", "CAN", "can"), ("bus", "6")] and now < 300
     assert car.log == [(0x7DF, b"\x02\x01\x00\x00\x00\x00\x00\x00")]
     assert bus.memory["protocol"] == "6" and bus.can
 
@@ -74,7 +74,7 @@ def test_nobody_there():
     car = obd_can.CanCar({})
     bus = made()
     events, _ = obd_can.run(bus, car, 12000)
-    assert events == [("found",), ("adapter", "CAN"), ("nobus",), ("nobus",), ("nobus",)]
+    assert events == [("found",), ("adapter", "CAN", "can"), ("nobus",), ("nobus",), ("nobus",)]
     assert [can_id for can_id, _ in car.log] == [0x7DF, 0x18DB33F1 | EXTENDED] * 3
     assert not bus.idle
 
@@ -228,3 +228,35 @@ def test_clearing_wants_the_order_and_a_standing_engine():
     bus.feed(record(FRAME, ENGINE, b"\x01\x44\x00\x00\x00\x00\x00\x00"), now)
     bus.feed(b"", now + REPLY_MS)
     assert bus.take()[0][2] == [(ENGINE, b"\x44", now)]
+
+
+def test_the_car_is_left_alone():
+    car = obd_can.CanCar(obd_car.answers())
+    bus, now = connected(car)
+    bus.rest()
+    assert bus.parked and not bus.idle and bus.take() == [("parked",)]
+    assert bus.poll(now + 60000) is None and bus.wake(now) is None
+    bus.release(now)
+    car.log.clear()
+    obd_can.run_on(bus, car, now + 1000, now)
+    assert bus.idle and len(car.log) == 1
+    # In the middle of a request it ends first; a silent car is not searched for.
+    bus.request(0x01, b"\x0d", 1, now)
+    bus.rest()
+    assert not bus.parked
+    quiet = obd_can.CanCar({})
+    bus = made()
+    bus.rest()
+    obd_can.run(bus, quiet, 60000)
+    assert bus.parked and quiet.log == []
+    assert not bus.can_sleep and not bus.asleep and bus.sleep(0) is None
+
+
+def test_how_long_an_answer_is_waited_for():
+    bus, now = connected(obd_can.CanCar(obd_car.answers()))
+    for units, ms in ((20, 81), (1, LEAST_REPLY_MS), (0, REPLY_MS)):
+        assert bus.timeout(units, now) is None and bus.idle
+        bus.request(0x01, b"\x99", 1, now)
+        assert bus.wake(now) == ms
+        bus.feed(record(FRAME, ENGINE, b"\x03\x7f\x01\x31\x00\x00\x00\x00"), now + 7)
+        assert bus.latency == 7 and bus.idle
