@@ -52,7 +52,8 @@ SUPERVISOR = {
 I2C_ADDRESSES = {"supervisor": 0x2A, "motion": 0x19, "clock": 0x52, "secure": 0x60}
 
 GPIO_CHIP = "/dev/gpiochip0"
-GPS_PORT = "/dev/serial0"  # ttyAMA0 on GPIO 14 and 15
+# On a Pi 5 serial0 is the debug connector; ttyAMA0 is on GPIO 14 and 15 of every model.
+GPS_PORT = "/dev/ttyAMA0"
 PPS_DEVICE = "/dev/pps0"
 RTC_DEVICE = "/dev/rtc0"
 CAN_INTERFACES = {"can0": "diagnostics, sends questions", "can1": "listens only"}

@@ -78,7 +78,7 @@ _POLARISED = {
     "56u 63V": ("Capacitor_SMD:CP_Elec_10x10.5", "Panasonic", "EEH-ZA1J560P"),
     "470u 6.3V": ("Capacitor_Tantalum_SMD:CP_EIA-7343-31_Kemet-D", "KEMET", "T520D477M006ATE018"),
     "10F 3.0V": ("Capacitor_THT:CP_Radial_D10.0mm_P5.00mm", "Eaton", "TV1030-3R0106-R"),
-    "50F 3.0V": ("Capacitor_THT:CP_Radial_D18.0mm_P7.50mm", "Eaton", "TV1840-3R0506-R"),
+    "100F 3.0V": ("Capacitor_THT:CP_Radial_D18.0mm_P7.50mm", "Eaton", "TV1860-3R0107-R"),
 }
 _INDUCTORS = {
     "4u7 5.5A": ("Inductor_SMD:L_Vishay_IHLP-2525", "Vishay", "IHLP2525CZER4R7M01"),
@@ -90,7 +90,7 @@ _INDUCTORS = {
 }
 _SECOND = {
     "10F 3.0V": "Maxwell BCAP0010 P300 X11",
-    "50F 3.0V": "Maxwell BCAP0050 P300 X15",
+    "100F 3.0V": "none on this footprint; 100 F, 3.0 V, 22 mm by several makers",
     "56u 63V": "Nichicon GYA1J560MCQ1GS",
     "470u 6.3V": "Panasonic 6TPE470M",
 }
@@ -138,6 +138,8 @@ SCHOTTKY_5A = _diode("Device:D_Schottky", "B560C", "Diode_SMD:D_SMC", "Diodes In
 RECTIFIER = _diode("Device:D", "S1G", "Diode_SMD:D_SMA", "Vishay", "S1G-E3/61T", "onsemi S1G")
 ESD_24V = _diode("Device:D_TVS", "PESD24VL1BA", "Diode_SMD:D_SOD-323", "Nexperia",
                  "PESD24VL1BA,115", "Littelfuse SD24C-01FTG")  # fmt: skip
+ESD_RF = _diode("Device:D_TVS", "PESD0402-140", "Diode_SMD:D_0402_1005Metric", "Littelfuse",
+                "PESD0402-140", "Infineon ESD101-B1-02EL")  # fmt: skip
 CLAMP = _diode("Diode:BAV99", "BAV99", "Package_TO_SOT_SMD:SOT-23", "Nexperia", "BAV99,215",
                "onsemi BAV99LT1G")  # fmt: skip
 CAN_CLAMP = _diode("Power_Protection:NUP2105L", "NUP2105L", "Package_TO_SOT_SMD:SOT-23", "onsemi",

@@ -6,6 +6,7 @@ from hardware.draw.geometry import Point
 
 _NOTE = """USB is the ESP32-S3's own (serial, JTAG, download): no bridge chip. 5.1 k on CC1 and CC2: a device, 5 V.
 On the bench USB feeds the always-on rail through a diode (sheet rails): modem and receiver stay off.
+100 k on VBUS: what leaks back through that diode does not lift an open plug.
 Debug UART: 1 ground, 2 from the gateway, 3 to the gateway, 4 3.3 V; 115200 baud, boot log and console."""
 
 
@@ -25,6 +26,7 @@ def _usb(s):
     y = 17
     bus = s.wire(j["VBUS"], j["VBUS"].right(1), Point(23, y), Point(33, y))
     s.shunt(C("1u"), bus)
+    s.shunt(R("100k"), Point(39, y))
     end = s.wire(bus, Point(esd["VBUS"].x, y))
     s.wire(end, esd["VBUS"])
     s.port("USB_VBUS", end, "output", side="r", lead=8)

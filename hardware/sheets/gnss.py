@@ -1,7 +1,7 @@
 """GNSS receiver with an active antenna fed through a resistor that limits a short."""
 
 from hardware.catalogue.parts import PART
-from hardware.catalogue.passives import RP, C, L, R
+from hardware.catalogue.passives import ESD_RF, RP, C, L, R
 from hardware.draw.geometry import Point
 
 _BIAS_NOTE = """Antenna supply from the held 5 V through 68 Ohm, 0.5 W, and 33 nH:
@@ -9,7 +9,8 @@ _BIAS_NOTE = """Antenna supply from the held 5 V through 68 Ohm, 0.5 W, and 33 n
 33 nH at 1575 MHz: 327 Ohm beside the 50 Ohm line; C 47 pF: 2 Ohm."""
 
 _SUPPLY_NOTE = """Supply {rail}; backup {backup} stays on while parked (MAX-M10S backup about 30 uA): hot start.
-VIO_SEL open: 3.3 V levels. 470 Ohm in each signal: at most 7 mA flow into an unpowered side."""
+VIO_SEL open: 3.3 V levels. 470 Ohm in each signal: at most 7 mA flow into an unpowered side
+(the maker forbids driving it then: the firmware lets GNSS_TX float before it takes the supply away)."""
 
 
 def gnss(project, rail, backup):
@@ -59,6 +60,7 @@ def _antenna(s, chip):
     j = s.part(PART["antenna"], 88, line, text=(-1, -3))
     s.wire(corner, j["In"])
     s.gnd(j["Ext"], 1)
+    s.shunt(ESD_RF, Point(81, line))
     fed = s.series(L("33n"), corner, "u", first="2")
     top = s.wire(fed, fed.up(3))
     s.shunt(C("100n"), s.wire(fed.up(2), fed.up(2).right(6)))

@@ -14,7 +14,7 @@ Pins 23 and 25 go to two GPIOs: which of them the card drives is to be
 read in its manual before flow control is switched on."""
 
 _CARD_NOTE_PI = """EG25-G Mini PCIe on USB: the Pi sees ttyUSB0 to 3 and a network interface.
-J803 takes a short cable to a USB port of the Pi. D+ and D- as 90 Ohm pair."""
+{usb} takes a short cable to a USB port of the Pi. D+ and D- as 90 Ohm pair."""
 
 
 def lte(project, has_uart):
@@ -22,9 +22,10 @@ def lte(project, has_uart):
     s = project.sheet("lte", "LTE modem and SIM")
     card = _card(s, has_uart)
     _sim(s, card)
-    _usb(s, card)
+    usb = _usb(s, card)
     _supply(s)
-    s.note(_CARD_NOTE if has_uart else _CARD_NOTE_PI, 6, 41)
+    note = _CARD_NOTE if has_uart else _CARD_NOTE_PI
+    s.note(note.format(usb=usb), 6, 41)
     return s
 
 
@@ -90,6 +91,7 @@ def _usb(s, card):
     s.wire(card["USB_DM"], j["2"])
     s.gnd_left(j["3"], 1)
     s.leave(j, "4")
+    return j.reference
 
 
 def _supply(s):

@@ -60,10 +60,11 @@ IO19 and IO20 are USB, IO43 and IO44 carry the boot log: nothing else hangs on t
 
 _WATCHDOG_NOTE = """TPL5010: REXT 57.6 k = 10 min (T = 600 s in the data sheet's formula gives 57.4 k), 35 nA.
 The ESP32 pulses WDT_DONE in every interval, asleep or awake; else its EN is pulled down.
-EN: 10 k x 1 uF = 10 ms after the rail."""
+EN: 10 k x 1 uF = 10 ms after the rail. {link}: take it off while firmware is developed."""
 
 _EXPANDER_NOTE = """Address 0x20 (A2 to A0 low). All pins are inputs after reset: every enable has a pull-down,
-so the car's battery sees only the always-on rail until the firmware decides.
+so the car's battery sees only the always-on rail until the firmware decides. Before V5_EN or MODEM_PWR_EN
+falls, the firmware makes every line into the dead side an input or low: it would feed it through its pins.
 GPA7 and GPB7 are outputs only (the maker's later data sheets). INTA is set to open drain:
 it shares EXP_INT_N with the clock's alarm."""
 
@@ -124,18 +125,19 @@ def _boot(s, module):
 
 def _watchdog(s, module):
     s.heading("Watchdog", 90, 30)
-    chip = s.part(PART["watchdog"], 96, module["IO42"].y, mirror=True, text=(1.5, -4.6))
+    chip = s.part(PART["watchdog"], 96, module["IO42"].y, mirror=True, text=(1.5, 3.4))
     s.wire(module["IO42"], chip["DONE"])
     s.label("WDT_DONE", Point(82, chip["DONE"].y), "r")
-    reset = s.wire(chip["~{RST}"], chip["~{RST}"].left(2), Point(89, 36))
-    s.label("EN", reset, "l")
+    foot = s.wire(chip["~{RST}"], Point(86, chip["~{RST}"].y), Point(86, 39))
+    s.label("EN", s.series(R("0"), foot, "u", first="2"), "l")
+    link = s.parts[-1].reference
     s.leave(chip, "WAKE")
     s.shunt(R("57k6"), s.wire(chip["DELAY/M_RST"], chip["DELAY/M_RST"].right(2)))
-    top = s.wire(chip["VDD"], chip["VDD"].up(1))
+    top = s.wire(chip["VDD"], chip["VDD"].up(3))
     s.rail("+3V3", top, 0)
-    s.shunt(C("100n"), s.wire(top, top.left(3), top.left(3)), side="l")
+    s.shunt(C("100n"), s.wire(top, top.right(5)))
     s.gnd(chip["GND"], 0)
-    s.note(_WATCHDOG_NOTE, 78, 48)
+    s.note(_WATCHDOG_NOTE.format(link=link), 78, 49)
 
 
 def _expander(s):

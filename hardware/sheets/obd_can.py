@@ -12,8 +12,10 @@ NUP2105L: stands off 24 V (jump start on a bus wire), clamps at 40 V and 5 A; 30
 Two transceivers on one stub: keep the stub below 1 m in all (ISO 11898-2 at 500 kbit/s)."""
 
 _STN_NOTE = """STN2120 (ELM327 commands and ST extensions) at 3.3 V, UART up to 2 Mbit/s. 16 MHz, load 18 pF: 2 x 27 pF
-in series 13.5 pF and about 5 pF of stray. VCAP: 10 uF, low ESR. PWR_CTRL is low at work, high asleep: it
-puts the transceiver into standby. Built for CAN cars only: J1850 and K-line pins are at rest."""
+in series 13.5 pF and about 5 pF of stray. VCAP: 10 uF, low ESR. Built for CAN cars only: J1850 and K-line
+pins are at rest. STB of U702 is low: it works whenever its rails are on, and they are off while parked.
+{link} not fitted: fit it only when the interpreter is to sleep with its rails on; set the level of PWR_CTRL first
+(STSLPCP; as delivered it is low in low power, the wrong way round for STB)."""
 
 
 def obd_can(project):
@@ -22,9 +24,9 @@ def obd_can(project):
     _crystal(s, stn)
     _supply(s, stn)
     _rest(s, stn)
-    _bus_transceiver(s, stn)
+    link = _bus_transceiver(s, stn)
     _silent_transceiver(s)
-    s.note(_STN_NOTE, 16, 66)
+    s.note(_STN_NOTE.format(link=link), 16, 66)
     return s
 
 
@@ -102,16 +104,21 @@ def transceiver(s, name, x, y, io_rail, bus_rail="+5V_HELD"):
 
 
 def _bus_transceiver(s, stn):
+    """Gives the reference of the link that is not fitted."""
     s.heading("Interpreter's transceiver", 84, 10)
     chip = transceiver(s, "can", 100, stn["HS_CAN_TX"].y + 2, "+3V3_SW")
     s.wire(stn["HS_CAN_TX"], chip["TXD"])
     s.wire(stn["HS_CAN_RX"], chip["RXD"])
     power = stn["~{PWR_CTRL}"]
-    low = power.y + 4
-    s.wire(power, Point(84.5, power.y), Point(84.5, low + 2), Point(94, low + 2), Point(94, chip["STB"].y),
-           chip["STB"])  # fmt: skip
+    start = s.wire(power, Point(84.5, power.y), Point(84.5, power.y + 6))
+    select = s.series(R("0"), start, "r", fitted=False)
+    link = s.parts[-1].reference
+    corner = s.wire(select, Point(94, select.y))
+    s.wire(corner, Point(94, chip["STB"].y), chip["STB"])
+    s.shunt(R("10k"), corner)
     bus(s, chip, "CAN_H", "CAN_L")
     s.note(_BUS_NOTE, 108, 40)
+    return link
 
 
 def bus(s, chip, high_name, low_name):

@@ -18,8 +18,8 @@ a decade below the regulators' 400 kHz."""
 
 _FAIL_NOTE = """Falling threshold at +VIN: 0.405 V x (1 + 1000 / 68.1) = 6.35 V.
 Below it the 5 V regulator soon leaves regulation and the held
-supply takes over. A healthy crank (4.5 V for 15 ms) trips it
-for a moment only: the firmware waits 100 ms before it acts.
+supply takes over. A start of the engine trips it too: who reads
+it acts when it has stayed low for 2 s (hold-up pays for that).
 Both dividers at 12.6 V: 11.8 uA + 11.5 uA."""
 
 _ADC_NOTE = """Ratio 91 / 1091 = 0.0834: 12.60 V gives 1.051 V, 35 V gives 2.92 V

@@ -1,13 +1,14 @@
 """The rails: always-on 3.3 V, switched 5 V, and on the ESP32 board the switched 3.3 V."""
 
 from hardware.catalogue.parts import PART
-from hardware.catalogue.passives import SCHOTTKY_1A, SCHOTTKY_5A, C, L, R
+from hardware.catalogue.passives import RECTIFIER, SCHOTTKY_1A, SCHOTTKY_5A, C, L, R
 from hardware.draw.geometry import Point
 from hardware.sheets.blocks import test_point
 
 _ALWAYS_NOTE = """LM5166Y: 3 to 65 V in, fixed 3.3 V, 9.7 uA without load. ILIM at ground: 500 mA.
 RT at ground: pulse-frequency mode. L: 3.3 / (10 uH x 1.25 A) x (1 - 3.3 / 12) = 190 kHz.
-{feeds}"""
+{feeds}
+Silicon where the car's 12 V stand against a dead source: a hot Schottky would leak more than the board takes parked."""
 
 _FIVE_NOTE = """TPS54360, 4.5 to 60 V in, 3.5 A: {volts}
 f = 400 kHz: RT = 101756 / 400^1.008 = 243 k.
@@ -49,13 +50,14 @@ def _always_on(s, rail, bench, feeds):
     for name, y in sources:
         start = Point(13, y)
         s.rail(name, start, 0)
-        end = s.series(SCHOTTKY_1A, s.wire(start, start.right(3)), "r", first="2", side=None)
+        diode = SCHOTTKY_1A if name == "+VIN" else RECTIFIER
+        end = s.series(diode, s.wire(start, start.right(3)), "r", first="2", side=None)
         s.wire(end, Point(22, y), node)
     if bench:
-        end = s.series(SCHOTTKY_1A, Point(16, 23), "r", first="2")
+        end = s.series(RECTIFIER, Point(16, 23), "r", first="2")
         s.port(bench, Point(16, 23), "input", side="l", lead=1)
         s.wire(end, Point(22, 23), node)
-    chip = s.part(PART["buck 3v3"], 40, 18, text=(-3, -5.2))
+    chip = s.part(PART["buck 3v3"], 40, 18, text=(-3, -5.7))
     line = s.wire(node, chip["VIN"])
     s.shunt(C("4u7 100V"), Point(26, 15))
     s.flag(Point(31, 15))
@@ -173,7 +175,7 @@ def _enable_straight(s, pin):
 
 def _switched_3v3(s):
     s.heading("Switched 3.3 V: GNSS, OBD interpreter, memory card", 6, 62)
-    chip = s.part(PART["ldo 3v3"], 28, 71, text=(-2, -3))
+    chip = s.part(PART["ldo 3v3"], 28, 71, text=(-2, -3.5))
     start = Point(13, chip["VIN"].y)
     s.rail("+5V_HELD", start)
     s.shunt(C("1u"), s.wire(start, Point(17, start.y)))

@@ -16,9 +16,11 @@ the card takes the long backlog. Its supply falls with the switched 3.3 V:
 the firmware unmounts it first (PWR_FAIL_N gives it the hold-up time)."""
 
 _CLOCK_NOTE = "RV-3028-C7: 45 nA, 1 ppm; {where}."
-_NO_BACKUP = "on the always-on rail, so no backup cell (VBACKUP at ground)"
+_NO_BACKUP = (
+    "on the always-on rail, so no backup cell (VBACKUP by 10 k to ground, as its manual asks)"
+)
 _SECURE_NOTE = """ATECC608B: the vehicle's key; sleeps at 30 nA."""
-_MOTION_NOTE = """LIS3DH: CS high = I2C, SDO open (its pull-up) = 0x19; 2 uA at 1 Hz: towing and blows while parked."""
+_MOTION_NOTE = """LIS3DH: CS high = I2C, SDO open (its pull-up) = 0x19; 3 uA at 10 Hz: towing and blows while parked."""
 
 
 def storage_sensors(project, rail, backup, has_card, addresses):
@@ -89,11 +91,13 @@ def _clock(s, x, rail, backup):
     s.wire(chip["SCL"], Point(x + 10, chip["SCL"].y), Point(x + 10, SCL_Y))
     s.wire(chip["SDA"], Point(x + 8, chip["SDA"].y), Point(x + 8, SDA_Y))
     _supply(s, chip["VDD"], rail, 23, 1)
-    end = s.wire(chip["VBACKUP"], chip["VBACKUP"].up(2), chip["VBACKUP"].up(2).right(3))
     if backup:
-        s.rail(backup, end, 1)
+        top = chip["VBACKUP"].up(2)
+        s.rail(backup, s.wire(chip["VBACKUP"], top, top.right(3)), 1)
     else:
-        s.gnd(end, 1)
+        top = chip["VBACKUP"].up(4)
+        s.flag(top.right(3))
+        s.shunt(R("10k"), s.wire(chip["VBACKUP"], top, top.right(6)))
     s.gnd(chip["VSS"], 0)
     s.gnd_left(chip["EVI"], 1)
     s.leave(chip, "CLKOUT")

@@ -114,16 +114,18 @@ def _ignition():
 
 def _holdup(board):
     row = holdup.BOARDS[board]
-    plot = Plot(f"{board}: cells at {row['watts']:.0f} W", "s", "V")
+    first = f"{holdup.WAIT:.0f} s at {row['full_watts']:.0f} W"
+    title = f"{board}: cells, {first}, then {row['watts']:.0f} W"
+    plot = Plot(title, "s", "V")
     for name, aged in (("new", False), ("end of life", True)):
-        points = holdup.discharge(board, aged, 40 if row["farad"] > 10 else 25)
+        points = holdup.discharge(board, aged, 80 if row["farad"] > 10 else 25)
         plot.line(name, *zip(*points, strict=True))
     plot.limits = [("converter stops being counted on", holdup.STOP)]
     return plot
 
 
 def _rails(profile):
-    found = rails.run("esp32-gateway", profile, 3.0)
+    found = rails.run("esp32-gateway", profile)
     plot = Plot(f"ESP32 gateway: {pulses.PULSES[profile][0]}", "s", "V")
     for name, vector in (
         ("+VIN", "v(vin)"),

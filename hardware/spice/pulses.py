@@ -31,10 +31,19 @@ def _dump(peak):
     return _lines(*up, (0.2, peak), (0.42, BATTERY), (0.5, BATTERY))
 
 
-def _start(dip, low):
-    """Start profile: 5 ms down to `dip`, 15 ms there, 50 ms up to `low`, 1 s of the 10 s there."""
+def start_profile(dip, low, seconds):
+    """Start profile: 5 ms down to `dip`, 15 ms there, 50 ms up to `low`, `seconds` there, back."""
     down = ((0, 12), (0.05, 12), (0.055, dip), (0.07, dip))
-    return _lines(*down, (0.12, low), (1.1, low), (1.2, 12), (1.4, 12))
+    end = 0.12 + seconds
+    return _lines(*down, (0.12, low), (end, low), (end + 0.1, 12), (end + 0.3, 12))
+
+
+# Start profiles I, II and III: the dip and what follows it, V.
+STARTS = {"crank-1": (8, 9.5), "crank-2": (4.5, 6.5), "crank-3": (3, 5)}
+
+
+def _start(name):
+    return start_profile(*STARTS[name], 1)
 
 
 _JUMP = _lines((0, 12), (0.1, 12), (0.11, 24), (1, 24), (1.1, 12))
@@ -54,9 +63,9 @@ PULSES = {
     "jump-start": ("ISO 16750-2 jump start, 24 V (1 s of 60 s)", _JUMP, 0.1, 1e-4, 1.2, 12),
     "reversed": ("ISO 16750-2 reversed battery, -14 V (0.2 s of 60 s)",
                  _REVERSED, 0.1, 2e-5, 0.2, 0),
-    "crank-1": ("ISO 16750-2 start profile I, 8 V", _start(8, 9.5), 0.05, 1e-4, 1.4, 12),
-    "crank-2": ("ISO 16750-2 start profile II, 4.5 V", _start(4.5, 6.5), 0.05, 1e-4, 1.4, 12),
-    "crank-3": ("ISO 16750-2 start profile III, 3 V", _start(3, 5), 0.05, 1e-4, 1.4, 12),
+    "crank-1": ("ISO 16750-2 start profile I, 8 V", _start("crank-1"), 0.05, 1e-4, 1.4, 12),
+    "crank-2": ("ISO 16750-2 start profile II, 4.5 V", _start("crank-2"), 0.05, 1e-4, 1.4, 12),
+    "crank-3": ("ISO 16750-2 start profile III, 3 V", _start("crank-3"), 0.05, 1e-4, 1.4, 12),
 }  # fmt: skip
 # The alternator without a clamp: what is not survived, and by how much.
 NOT_SURVIVED = (

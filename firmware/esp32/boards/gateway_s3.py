@@ -40,6 +40,9 @@ PINS = {
     "MODEM_TX": 47,
     "MODEM_RX": 48,
 }
+# The battery may dip this long while the engine starts before PWR_FAIL_N means anything, ms: the
+# hold-up pays for it (hardware/spice/holdup.py).
+POWER_FAIL_WAIT_MS = 2000
 # Nets that wake the chip from deep sleep: RTC pins, GPIO 0 to 21.
 WAKE = ("IGN_SENSE", "PANIC_N", "EXP_INT_N", "IMU_INT", "MODEM_RI")
 
