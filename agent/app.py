@@ -17,6 +17,7 @@ from agent import port, records, signals
 from agent.clock import Clock
 from agent.comms import session as sessions
 from agent.comms.bootcount import next_boot
+from agent.comms.budget import Budget
 from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
@@ -60,10 +61,16 @@ class App:
         )
         self.recorder = Recorder(self.journal, self.clock)
         mqtt = config["mqtt"]
-        self.link = Link(self.journal, _random, mqtt["window"], mqtt["backlog_bytes_per_s"])
+        self.budget = Budget(
+            self.journal.storage, mqtt["budget_bytes_per_day"], mqtt["budget_floor_bytes"]
+        )
+        self.link = Link(
+            self.journal, _random, mqtt["window"], mqtt["backlog_bytes_per_s"],
+            len(mqtt["brokers"]), self.budget,
+        )  # fmt: skip
         self.inbox = Inbox()
         self.uplink = Uplink(
-            config, self.now, self.log, self.link, self.inbox, self.journal, self.clock
+            config, self.now, self.log, self.link, self.inbox, self.journal, self.clock, self.budget
         )
         self.uplink.on_connected = self._on_connected
         self.session = None
@@ -138,6 +145,7 @@ class App:
             task.cancel()
         await self.uplink.close()
         self._keep(self.journal.close)
+        self.budget.close()
         self.log.line(self.now(), "stopped: %d frames left" % self.journal.frames_left())
 
     def _spawn(self, part, job):
@@ -315,6 +323,7 @@ class App:
             "journal": self.journal.counters,
             "link": self.link.counters,
             "link_causes": self.link.causes,
+            "budget": self.budget.counters,
             "inbox": self.inbox.counters,
             "clock": self.clock.counters,
             "faults": self.log.counters,

@@ -42,6 +42,20 @@ class Optional:
 _MAX_ERROR_CM = 100000  # a kilometre: beyond it a track says nothing
 _BAUDS = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 500000, 921600)
 
+_TLS = {
+    "ca": Key("str", low=1, high=255),
+    "cert": Key("str", None, 1, 255, null=True),
+    "key": Key("str", None, 1, 255, null=True),
+    "server_name": Key("str", None, 1, 253, null=True),
+}
+_BROKER = {
+    "host": Key("str", low=1, high=253),
+    "port": Key("int", 1883, 1, 65535),
+    "username": Key("str", None, 0, 128, null=True),
+    "password": Key("str", None, 0, 128, null=True),
+    "tls": Optional(_TLS),
+}
+
 SCHEMA = {
     "vehicle": Key("str", low=1, high=24),
     "keys": {
@@ -51,22 +65,21 @@ SCHEMA = {
         "psk_generation": Key("int", 1, 0, 65535),
     },
     "mqtt": {
-        "host": Key("str", low=1, high=253),
+        # One broker by itself, or `brokers`, in the order of preference; what a broker of the list
+        # does not say is said here.
+        "host": Key("str", None, 1, 253, null=True),
         "port": Key("int", 1883, 1, 65535),
         "username": Key("str", None, 0, 128, null=True),
         "password": Key("str", None, 0, 128, null=True),
+        "tls": Optional(_TLS),
+        "brokers": Key("brokers", (), 0, 4),
         "keepalive_s": Key("int", 60, 5, 3600),
         "connect_timeout_s": Key("int", 20, 1, 300),
-        "window": Key("int", 16, 1, 64),
+        "window": Key("int", 64, 1, 64),
         "backlog_bytes_per_s": Key("int", 0, 0, 10000000),
-        "tls": Optional(
-            {
-                "ca": Key("str", low=1, high=255),
-                "cert": Key("str", None, 1, 255, null=True),
-                "key": Key("str", None, 1, 255, null=True),
-                "server_name": Key("str", None, 1, 253, null=True),
-            }
-        ),
+        # Of a metered SIM, by UTC's day; 0: none. The floor is kept back for alerts.
+        "budget_bytes_per_day": Key("int", 0, 0, 1 << 40),
+        "budget_floor_bytes": Key("int", 262144, 0, 1 << 40),
     },
     "gps": Optional(
         {
@@ -153,10 +166,26 @@ def check(raw):
     for c in config["vehicle"]:
         if c not in "abcdefghijklmnopqrstuvwxyz0123456789-":
             raise ConfigError("vehicle: %r is not in a-z, 0-9 and -" % c)
-    tls = config["mqtt"]["tls"]
-    if tls and (tls["cert"] is None) != (tls["key"] is None):
-        raise ConfigError("mqtt.tls: cert and key go together")
+    _check_brokers(config["mqtt"])
     return config
+
+
+def _check_brokers(mqtt):
+    """`brokers` is a list in the end, also where the group itself names the only one."""
+    if not mqtt["brokers"]:
+        if mqtt["host"] is None:
+            raise ConfigError("key mqtt.host is missing")
+        mqtt["brokers"] = [{key: mqtt[key] for key in _BROKER}]
+    elif mqtt["host"] is not None:
+        raise ConfigError("mqtt: either host or brokers must be given")
+    for i, broker in enumerate([mqtt] + mqtt["brokers"]):  # noqa: RUF005 MicroPython has no [x, *y]
+        tls = broker["tls"]
+        if tls and (tls["cert"] is None) != (tls["key"] is None):
+            where = "mqtt.brokers[%d].tls" % (i - 1) if mqtt["host"] is None and i else "mqtt.tls"
+            raise ConfigError("%s: cert and key go together" % where)
+    if 0 < mqtt["budget_bytes_per_day"] <= mqtt["budget_floor_bytes"]:
+        text = "mqtt.budget_floor_bytes: %d leaves nothing of mqtt.budget_bytes_per_day"
+        raise ConfigError(text % mqtt["budget_floor_bytes"])
 
 
 def _check_gps(gps):
@@ -180,7 +209,9 @@ def _group(schema, raw, prefix):
     out = {}
     for key, rule in schema.items():
         name = prefix + key
-        if isinstance(rule, Optional):
+        if not isinstance(rule, (Optional, dict)) and rule.kind == "brokers":
+            out[key] = _brokers(rule, raw, key, name)
+        elif isinstance(rule, Optional):
             value = raw.get(key)
             out[key] = None if value is None else _group(rule.group, value, name + ".")
         elif isinstance(rule, dict):
@@ -188,6 +219,21 @@ def _group(schema, raw, prefix):
         else:
             out[key] = _value(rule, raw, key, name)
     return out
+
+
+def _brokers(rule, raw, key, name):
+    """Groups of the keys of _BROKER; what one does not say is said by the group around the list."""
+    value = raw.get(key, rule.default)
+    if not isinstance(value, (list, tuple)) or len(value) > rule.high:
+        raise ConfigError("%s must be a list of at most %d brokers" % (name, rule.high))
+    found = []
+    for i, broker in enumerate(value):
+        if isinstance(broker, dict):
+            whole = {k: raw[k] for k in _BROKER if k in raw and k != "host"}
+            whole.update(broker)
+            broker = whole
+        found.append(_group(_BROKER, broker, "%s[%d]." % (name, i)))
+    return found
 
 
 def _value(rule, raw, key, name):

@@ -7,16 +7,23 @@ journal, the link and the clock.
 import asyncio
 
 from agent import port
+from agent.comms.budget import PACKET, TLS_RECORD
+from agent.comms.link import ALERT_RESERVE
 from agent.comms.mqtt import MqttLocalError, MqttOptions
 
-# The client takes a few more than the link's window: a session's open may go beside a frame.
-_WINDOW_EXTRA = 4
+# The client takes a few more than the link's window: sessions' opens and alerts go beside frames.
+_WINDOW_EXTRA = 4 + ALERT_RESERVE
+# What a PUBLISH at QoS 1 costs beside its payload and topic: fixed header, length of the topic,
+# packet id [MQTT 3.1.1, 3.3], and the PUBACK that answers it [3.4].
+_PUBLISH_COST = 3 + 2 + 2 + 4
+_CONNECT_COST = 512  # TCP, CONNECT, CONNACK, SUBSCRIBE, SUBACK
+_TLS_COST = 4096  # and two certificates of the common size; a resumed session takes less
 
 
 class Uplink:
     """`run()` for ever; `wake()` when the journal got something; `close()` at the end."""
 
-    def __init__(self, config, now, log, link, inbox, journal, clock):
+    def __init__(self, config, now, log, link, inbox, journal, clock, budget):
         """config: the `mqtt` group and `vehicle`; now: function that gives the uptime in ms."""
         self._vehicle = config["vehicle"]
         self._mqtt = config["mqtt"]
@@ -26,6 +33,8 @@ class Uplink:
         self._inbox = inbox
         self._journal = journal
         self._clock = clock
+        self._budget = budget
+        self._broker = self._mqtt["brokers"][0]  # the one in use or tried last
         self._client = None
         self._session = None
         self._flag = asyncio.Event()
@@ -57,6 +66,7 @@ class Uplink:
         while True:
             now = self._now()
             self._take_events(now)
+            self._budget.look(self._clock.utc(now), now)
             actions = self._link.poll(now)
             for i, action in enumerate(actions):
                 if not self._do(action, now):
@@ -87,25 +97,43 @@ class Uplink:
             return True
         if self._client is None:
             return True
+        if action[0] == "drop":
+            self._drop(now)
+            return True
         if action[0] == "subscribe":
             self._client.subscribe(self._topic(action[1]), 1)
             return True
         _, lane, payload, retain, token = action
-        return self._client.publish(
-            self._topic(lane), payload, 0 if token is None else 1, retain, token
-        )
+        qos = 0 if token is None else 1
+        if not self._client.publish(self._topic(lane), payload, qos, retain, token):
+            return False
+        self._spend(len(self._topic(lane)) + len(payload) + _PUBLISH_COST, now)
+        return True
+
+    def _spend(self, count, now):
+        """So many bytes of MQTT, as a packet on the wire."""
+        count += PACKET + (TLS_RECORD if self._broker["tls"] else 0)
+        self._budget.spend(count, self._clock.utc(now), now)
+
+    def _drop(self, now):
+        """The link has given the connection up; nothing more of it counts."""
+        self._log.fault(now, "link", "Dropped", "%s: given up" % self._where())
+        self._client.abort()
+        self._client = None
 
     def _connect(self, now):
         mqtt = self._mqtt
+        self._broker = broker = mqtt["brokers"][self._link.broker]
+        self._spend(_CONNECT_COST + (_TLS_COST if broker["tls"] else 0), now)
         try:
             options = MqttOptions(
-                mqtt["host"],
-                mqtt["port"],
+                broker["host"],
+                broker["port"],
                 self._vehicle,
-                mqtt["username"],
-                mqtt["password"],
+                broker["username"],
+                broker["password"],
                 keepalive=mqtt["keepalive_s"],
-                tls=mqtt["tls"],
+                tls=broker["tls"],
                 will=(self._topic("p"), b"\x00" + self._session.sid, 0, True),
                 connect_timeout=mqtt["connect_timeout_s"],
                 window=mqtt["window"] + _WINDOW_EXTRA,
@@ -134,12 +162,19 @@ class Uplink:
         elif kind == "puback":
             self._link.puback(event[1], now)
         elif kind == "message":
+            self._link.heard(now)
+            self._spend(len(event[1]) + len(event[2]) + _PUBLISH_COST, now)
             if event[1] == self._topic("d"):
                 self._on_message(event[2], now)
         elif kind == "suback":
+            self._link.heard(now)
             if event[2] is None:
+                # Without it no acknowledgement would ever come: all would be sent again and again.
                 text = "%s refused the subscription to %s"
                 self._log.fault(now, "link", "Subscribe", text % (self._where(), event[1]))
+                self._client.abort()
+                self._client = None
+                self._link.closed("refused", now)
         elif kind == "refused":
             self._log.fault(
                 now, "link", "Refused", "%s refused with code %s" % (self._where(), event[1])
@@ -154,7 +189,7 @@ class Uplink:
                 self._log.fault(now, "link", event[1], text % (self._where(), detail, wait))
 
     def _where(self):
-        return "broker %s:%d" % (self._mqtt["host"], self._mqtt["port"])
+        return "broker %s:%d" % (self._broker["host"], self._broker["port"])
 
     def _on_message(self, payload, now):
         message = self._inbox.take(payload, now)
@@ -167,6 +202,6 @@ class Uplink:
             self._link.progress(freed)
             self._clock.room(message[1], now)
         elif message[0] == "again":
-            self._link.ask_again(message[1])
+            self._link.ask_again(message[1], message[2])
         elif message[0] == "open":
             self._link.ask_open(message[1])

@@ -1,84 +1,87 @@
 """The link: when to connect, what to send next, and when to send it again.
 
 A machine without I/O. The task around it carries out the actions that `poll` returns and reports
-what happens; time is an argument. It decides by three rules:
+what happens; time is an argument. It decides by these rules:
 
 - The journal and the room's sealed acknowledgement are the only truth. A PUBACK only frees a place
   in the broker's window; a frame counts as delivered when the room says so.
 - Alerts first, then what is recorded while connected (live), then the backlog, oldest first, in
-  what bandwidth is left.
+  what bandwidth is left (`outgoing.py`, `pace.py`).
 - What is not acknowledged in time is sent again, paced by a timer that doubles while there is no
   progress, and one frame at a time until there is: a room that is away is asked, not flooded.
+- A connection on which nothing comes back is given up, whatever TCP says of it.
 """
 
 from agent import port
-from agent.comms.reader import Reader
-from agent.records import ALERT, CRUMB, FINE
+from agent.comms.brokers import STEADY_MS, Brokers
+from agent.comms.outgoing import Outgoing
+from agent.comms.pace import Bucket, Window
 
 WAITING = "waiting"  # for the next attempt
 CONNECTING = "connecting"
 ONLINE = "online"
 
-# Back-off in ms by the cause that ended a connection: (first, longest). A car that comes out of a
-# dead zone is on the map again within half a minute, and sooner if it was short. Bad credentials or
-# certificates do not mend themselves: asking often only fills the broker's log, or gets us banned.
-BACKOFF = {
-    "network": (1000, 30000),
-    "peer": (1000, 30000),
-    "keepalive": (500, 30000),
-    "timeout": (2000, 20000),
-    "protocol": (10000, 600000),
-    "tls": (15000, 900000),
-    "refused": (30000, 1800000),
-    "stopped": (1000, 60000),
-}
-_STEADY_MS = 30000  # a connection that lived so long resets the back-off
-
-MAX_UNPROVED = 64  # frames sent and not yet acknowledged by the room: about 40 KB on their way
-ALERT_RESERVE = 8  # that many alerts may go beyond it, also while the room does not answer
+# Frames sent and not yet acknowledged by the room: 40 KB on their way, what 1 Mbit/s carries in
+# a round trip of 100 ms and the 200 ms that a room takes at most to answer.
+MAX_UNPROVED = 128
+ALERT_RESERVE = 8  # that many alerts may go beyond every window, also while the room is silent
 PATIENCE_MS = 5000  # how long the room may take to acknowledge before a frame is sent again
 MAX_PATIENCE_MS = 300000
+# How long nothing may come back though something was sent. A handover takes a second or two, a
+# re-established radio link some more; an alert waits for neither.
+STALL_MS = 20000
+ALERT_STALL_MS = 8000
+ROOM_MS = 120000  # how long a room may be silent before another broker is tried, where there is one
 _OPEN = -1  # stands for a frame's number where a session's open is meant
 _IDLE_MS = 60000  # the longest between two polls
 _UNSENT_MS = 200  # until a client that was full is tried again, if no PUBACK comes before
 
 
 class Link:
-    """Actions: ("connect",), ("subscribe", lane), ("publish", lane, payload, retain, token); a
-    publish is of QoS 1, or of QoS 0 where its token is None."""
+    """Actions: ("connect",) to the broker at place `broker`, ("drop",) the connection at once,
+    ("subscribe", lane), ("publish", lane, payload, retain, token); a publish is of QoS 1, or of
+    QoS 0 where its token is None."""
 
-    def __init__(self, journal, random, window=16, backlog_rate=0):
+    def __init__(self, journal, random, window=16, backlog_rate=0, brokers=1, budget=None):
         """random(n): integer below n, for jitter. window: PUBACKs of frames outstanding at
-        most; the opens of two sessions may go beside them.
-        backlog_rate: bytes a second for the backlog, 0 for what the link carries."""
+        most; the opens of two sessions and some alerts may go beside them.
+        backlog_rate: bytes a second for the backlog, 0 for what the link carries.
+        brokers: how many there are. budget: of `budget.py`, or None."""
         self._journal = journal
-        self._random = random
         self._window = window
-        self._rate = backlog_rate
         self._session = None
+        self._brokers = Brokers(brokers, random)
+        self._budget = budget
         self.state = WAITING
         self._since = 0  # of the state
-        self._until = 0  # WAITING: when to try again
-        self._failures = 0
+        self._heard = 0  # when anything came last
+        self._answered = 0  # when the room last said anything
         self._token = 0
-        # token -> (sid, number), or (sid, _OPEN): sent, PUBACK outstanding
+        # token -> (key, when it was sent, bytes if it is of the backlog): PUBACK outstanding.
+        # key: (sid, number), or (sid, _OPEN)
         self._flying = {}
         self._unproved = {}  # (sid, number) -> time by which the room must have acknowledged
+        self._alerts = []  # keys of the alerts in it
         self._allowed = MAX_UNPROVED
         self._patience = PATIENCE_MS
         self._same_until = 0  # what is late until then was sent before the silence was noticed
+        self._has_spoken = False  # the room, since the last poll
+        self._is_back = False  # it spoke, and acknowledged nothing new
+        self._open_due = 0  # when the open is sent again while the room does not know the session
         self._to_send = []  # actions that come before any frame
         self._opened = []  # sids whose open was sent in this connection
         self._unsent = []  # actions that the client could not take
-        self._bucket = 0  # in 1/1000 byte, so that often filled by little is not filled by nothing
-        self._bucket_at = 0
-        self._alerts = Reader(journal, ALERT)
-        self._live = []
-        self._backlog = []
-        self._heads = []
+        self._bucket = Bucket(backlog_rate)
+        self.pace = Window()
+        self._next = Outgoing(journal, self._unproved)
         self.proved = False  # the room has answered in this session
         self.counters = {"connects": 0, "sent": 0, "sent_again": 0, "pubacks": 0, "timeouts": 0}
         self.causes = {}  # cause -> how often it ended a connection or an attempt
+
+    @property
+    def broker(self):
+        """Place, in the order of preference, of the broker in use or tried last."""
+        return self._brokers.current
 
     # What happens
 
@@ -87,11 +90,11 @@ class Link:
         self._session = session
         self.proved = False
         if self.state == ONLINE:
-            self._send_open(session.sid, session.open_bytes)
+            self._send_open(session.sid, session.open_bytes, now)
 
     def connected(self, now):
         self.state = ONLINE
-        self._since = now
+        self._since = self._heard = self._answered = now
         self.counters["connects"] += 1
         self._flying = {}
         self._opened = []
@@ -99,37 +102,42 @@ class Link:
         self._allowed = MAX_UNPROVED
         self._patience = PATIENCE_MS
         self._same_until = 0
-        self._bucket_at = now
+        self._hurry(now)
+        self._bucket.start(now)
+        self.pace.start(now)
         sid = self._session.sid
         self._to_send = [("subscribe", "d"), ("publish", "p", b"\x01" + sid, True, None)]
-        self._send_open(sid, self._session.open_bytes)
-        self._live = [Reader(self._journal, lane, live=True) for lane in (CRUMB, FINE)]
-        self._rewind()
+        self._send_open(sid, self._session.open_bytes, now)
+        self._next.connected()
 
     def closed(self, cause, now):
         """The connection, or the attempt, has ended."""
         self.causes[cause] = self.causes.get(cause, 0) + 1
-        if self.state == ONLINE and now - self._since >= _STEADY_MS:
-            self._failures = 0
-        for key in self._flying.values():
+        if self.state == ONLINE and now - self._since >= STEADY_MS:
+            self._brokers.served()
+        for key, _, _ in self._flying.values():
             self._unproved.pop(key, None)
         self._flying = {}
-        first, longest = BACKOFF.get(cause, BACKOFF["network"])
-        wait = min(longest, first << min(self._failures, 16))
-        self._failures += 1
+        self._brokers.failed(cause, now)
         self.state = WAITING
         self._since = now
-        # Between half and the whole: after a broker's restart the fleet does not come at once.
-        self._until = now + wait // 2 + self._random(wait // 2 + 1)
+
+    def heard(self, now):
+        """Anything came: the connection lives."""
+        self._heard = now
 
     def puback(self, token, now):
+        self._heard = now
         if token in self._flying:
-            self._flying.pop(token)
+            _, sent, backlog = self._flying.pop(token)
             self.counters["pubacks"] += 1
+            self.pace.sample(now - sent, now)
+            if backlog:
+                self.pace.acked(backlog, now)
 
     def progress(self, freed):
         """The room has acknowledged: the session is known there, and `freed` frames are done."""
-        self.proved = True
+        self.proved = self._has_spoken = True
         for key in list(self._unproved):
             if not self._journal.holds(key[0], key[1]):
                 self._unproved.pop(key)
@@ -137,20 +145,25 @@ class Link:
             self._patience = PATIENCE_MS
             self._same_until = 0
             self._allowed = min(MAX_UNPROVED, 2 * self._allowed)
+        else:
+            self._is_back = True
 
-    def ask_again(self, sid):
-        """The room misses frames of this session: they are sent again without waiting."""
+    def ask_again(self, sid, ranges=None):
+        """The room misses these frames of the session (all that it does not hold): they are sent
+        again without waiting."""
+        self._has_spoken = True
         for key in list(self._unproved):
-            if key[0] == sid:
+            if key[0] == sid and (ranges is None or any([a <= key[1] <= b for a, b in ranges])):
                 self._unproved.pop(key)
-        self._rewind()
+        self._next.rewind()
 
     def ask_open(self, sid):
         """The room does not know this session."""
         if sid in self._opened:
             self._opened.remove(sid)
-        if self.state == ONLINE and sid == self._session.sid:
-            self._send_open(sid, self._session.open_bytes)
+        if sid == self._session.sid:
+            self.proved = False
+            self._open_due = 0
         self.ask_again(sid)
 
     def unsent(self, actions):
@@ -162,23 +175,33 @@ class Link:
     def poll(self, now):
         """List of actions to carry out now."""
         if self.state == WAITING:
-            if now < self._until or self._session is None:
+            if self._session is None or self._brokers.choose(now) is None:
                 return []
             self.state = CONNECTING
             self._since = now
             return [("connect",)]
         if self.state != ONLINE:
             return []
+        if self._has_spoken:
+            self._answered = now
+            self._has_spoken = False
+        cause = self._why_to_drop(now)
+        if cause:
+            self.closed(cause, now)
+            if cause == "return":
+                self._brokers.go_back(now)
+            return [("drop",)]
+        self._notice(now)
         self._expire(now)
-        self._refill(now)
+        self._bucket.fill(now)
         actions = self._unsent + self._to_send
         full = bool(self._unsent)  # the client was, a moment ago: nothing new on top
         self._unsent = []
         self._to_send = []
         if full:
             return actions
-        while len(self._flying) < self._window:
-            frame = self._next(now)
+        while True:
+            frame = self._choose()
             if frame is None:
                 break
             actions.extend(self._publish(frame, now))
@@ -187,7 +210,7 @@ class Link:
     def wake(self, now):
         """ms until `poll` should be called again, if nothing happens before."""
         if self.state == WAITING:
-            return max(0, self._until - now)
+            return self._brokers.wake(now)
         wait = _IDLE_MS
         if self.state != ONLINE:
             return wait
@@ -196,15 +219,54 @@ class Link:
         if self._unsent:
             wait = _UNSENT_MS
         for deadline in self._unproved.values():
-            wait = min(wait, max(0, deadline - now))
-        if self._rate and self._bucket <= 0:
-            ready = self._bucket_at - self._bucket // self._rate + 1
-            wait = min(wait, max(0, ready - now))
-        return wait
+            wait = min(wait, deadline - now)
+        if not self.proved and not self._has_open_flying():
+            wait = min(wait, self._open_due - now)
+        if self._flying:
+            wait = min(wait, self._stall_at() - now)
+        ready = self._bucket.wake(now)
+        return max(0, wait if ready is None else min(wait, ready))
 
     def outstanding(self):
         """(PUBACKs outstanding, frames the room has not acknowledged yet)."""
         return len(self._flying), len(self._unproved)
+
+    # Why a connection is given up
+
+    def _why_to_drop(self, now):
+        if self._flying and now >= self._stall_at():
+            return "stalled"
+        if self._unproved and now - self._answered >= ROOM_MS and self._brokers.has_other(now):
+            return "room"
+        if not self._flying and not self._unproved and self._brokers.return_due(self._since, now):
+            return "return"
+        return None
+
+    def _stall_at(self):
+        """When silence means that the connection is dead."""
+        has_alert = False
+        oldest = None
+        for key, sent, _ in self._flying.values():
+            oldest = sent if oldest is None else min(oldest, sent)
+            has_alert = has_alert or key in self._alerts
+        return max(self._heard, oldest) + (ALERT_STALL_MS if has_alert else STALL_MS)
+
+    # Sending again
+
+    def _notice(self, now):
+        """What the room's silence, or its voice, means for what was sent."""
+        if self._is_back and self._allowed == 1:
+            # It was away, and what was sent to it meanwhile may be lost: not to wait for ever.
+            self._patience = PATIENCE_MS
+            self._hurry(now)
+        self._is_back = False
+        if not self.proved and now >= self._open_due:
+            self._send_open(self._session.sid, self._session.open_bytes, now)
+
+    def _hurry(self, now):
+        """Nothing waits longer than the room usually takes."""
+        for key, deadline in self._unproved.items():
+            self._unproved[key] = min(deadline, now + PATIENCE_MS)
 
     def _expire(self, now):
         """Frames the room has not acknowledged in time will be sent again."""
@@ -221,67 +283,31 @@ class Link:
         self._opened = []
         self.counters["sent_again"] += len(late)
         # Also when the room knew this session: a room set up anew from a backup does not.
-        self._send_open(self._session.sid, self._session.open_bytes)
-        self._rewind()
+        self._send_open(self._session.sid, self._session.open_bytes, now)
+        self._next.rewind()
 
-    def _rewind(self):
-        """Readers begin anew; what is acknowledged or on its way is skipped by them."""
-        self._alerts = Reader(self._journal, ALERT)
-        self._backlog = [Reader(self._journal, lane) for lane in (CRUMB, FINE)]
-        self._heads = [None, None]  # the next frame of each, already read
+    # Sending
 
-    def _next(self, now):
+    def _choose(self):
         """(lane on the wire, segment, number, frame) of what goes next, or None."""
+        places = self._window - len(self._flying)
         room = self._allowed - len(self._unproved)
-        if room + ALERT_RESERVE > 0:
-            frame = self._from(self._alerts, "a")
+        if places + ALERT_RESERVE > 0 and room + ALERT_RESERVE > 0:
+            frame = self._next.alert()
             if frame:
                 return frame
-        if room <= 0:
+        if places <= 0 or room <= 0:
             return None
-        for reader in self._live:
-            frame = self._from(reader, "t")
+        if self._allows("t"):
+            frame = self._next.live()
             if frame:
                 return frame
-        if self._rate and self._bucket <= 0:
-            return None
-        frame = self._oldest()
-        if frame:
-            self._bucket -= 1000 * len(frame[3])
-        return frame
+        if self._bucket.is_open() and self.pace.is_open() and self._allows("b"):
+            return self._next.backlog()
+        return None
 
-    def _oldest(self):
-        """The oldest frame of the backlog, whichever lane it lies in. One lane after the other
-        would leave holes without end, which the room's statements would have to list."""
-        best = None
-        for place, reader in enumerate(self._backlog):
-            if self._heads[place] is None:
-                self._heads[place] = self._from(reader, "b")
-            head = self._heads[place]
-            if head and (head[1].sid, head[2]) in self._unproved:
-                head = self._heads[place] = self._from(reader, "b")  # sent live in the meantime
-            if head and (best is None or _is_older(head, self._heads[best])):
-                best = place
-        if best is None:
-            return None
-        found = self._heads[best]
-        self._heads[best] = None
-        # It may have been acknowledged, or given up, while it waited here.
-        return found if self._journal.holds(found[1].sid, found[2]) else self._oldest()
-
-    def _from(self, reader, lane):
-        while True:
-            found = reader.next()
-            if found is None:
-                return None
-            if (found[0].sid, found[1]) not in self._unproved:
-                return (lane,) + found  # noqa: RUF005 MicroPython has no (x, *y)
-
-    def _refill(self, now):
-        """Token bucket of the backlog: a second's worth at most; it may be overdrawn by a frame."""
-        filled = self._bucket + self._rate * (now - self._bucket_at)
-        self._bucket = min(1000 * self._rate, filled)
-        self._bucket_at = now
+    def _allows(self, lane):
+        return self._budget is None or self._budget.allows(lane)
 
     def _publish(self, found, now):
         lane, segment, number, frame = found
@@ -290,11 +316,19 @@ class Link:
             opening = self._opening(segment)
             if opening is not None:
                 self._opened.append(segment.sid)
-                actions.append(self._tracked("s", opening, (segment.sid, _OPEN)))
+                actions.append(self._tracked("s", opening, (segment.sid, _OPEN), now))
         key = (segment.sid, number)
         self._unproved[key] = now + self._patience
         self.counters["sent"] += 1
-        actions.append(self._tracked(lane, frame, key))
+        if lane == "a":
+            self._alerts.append(key)
+            self._alerts = self._alerts[-ALERT_RESERVE:]
+        size = 0
+        if lane == "b":
+            size = len(frame)
+            self._bucket.spend(size)
+            self.pace.sent(size)
+        actions.append(self._tracked(lane, frame, key, now, size))
         return actions
 
     def _opening(self, segment):
@@ -304,22 +338,20 @@ class Link:
         except port.StorageError:
             return None
 
-    def _send_open(self, sid, payload):
+    def _has_open_flying(self):
+        key = (self._session.sid, _OPEN)
+        return any([row[0] == key for row in self._flying.values()])
+
+    def _send_open(self, sid, payload, now):
         """Sends this session's open next; once is enough while the broker has not taken it."""
+        self._open_due = now + self._patience
         if sid not in self._opened:
             self._opened.append(sid)
-        if (sid, _OPEN) not in self._flying.values():
-            self._to_send.append(self._tracked("s", payload, (sid, _OPEN)))
+        if not self._has_open_flying():
+            self._to_send.append(self._tracked("s", payload, (sid, _OPEN), now))
 
-    def _tracked(self, lane, payload, key):
+    def _tracked(self, lane, payload, key, now, backlog=0):
         """A publish of which the PUBACK is waited for."""
         self._token += 1
-        self._flying[self._token] = key
+        self._flying[self._token] = (key, now, backlog)
         return ("publish", lane, payload, False, self._token)
-
-
-def _is_older(a, b):
-    """Of two (lane, segment, number, frame): numbers order a session's, segments the sessions."""
-    if a[1].sid == b[1].sid:
-        return a[2] < b[2]
-    return a[1].sequence < b[1].sequence

@@ -71,9 +71,20 @@ def test_a_minimal_configuration_is_filled_in():
         "password": None,
         "keepalive_s": 60,
         "connect_timeout_s": 20,
-        "window": 16,
+        "window": 64,
         "backlog_bytes_per_s": 0,
+        "budget_bytes_per_day": 0,
+        "budget_floor_bytes": 262144,
         "tls": None,
+        "brokers": [
+            {
+                "host": "broker.example",
+                "port": 1883,
+                "username": None,
+                "password": None,
+                "tls": None,
+            }
+        ],
     }
     assert full["gps"] is None and full["obd"] is None and full["inputs"] is None
     assert full["journal"]["quota_bytes"] == 16777216
@@ -163,7 +174,7 @@ def test_a_wrong_value_is_named():
         ("vehicle", 7, "must be a text, not int"),
         ("vehicle", "", "must be of 1 to 24 characters, not 0"),
         ("vehicle", "x" * 25, "must be of 1 to 24 characters, not 25"),
-        ("mqtt.host", None, "must be a text, not NoneType"),
+        ("mqtt.host", 5, "must be a text, not int"),
         ("mqtt.port", "1883", "must be an integer, not str"),
         ("mqtt.port", True, "must be an integer, not bool"),
         ("mqtt.port", 1883.0, "must be an integer, not float"),
@@ -199,6 +210,45 @@ def test_certificate_and_key_go_together():
     assert error(changed("mqtt.tls", tls)) == "mqtt.tls: cert and key go together"
     tls["key"] = "key.der"
     assert config.check(changed("mqtt.tls", tls))["mqtt"]["tls"]["server_name"] is None
+
+
+def brokers(*rows, **rest):
+    raw = minimal()
+    raw["mqtt"] = {"brokers": list(rows)}
+    raw["mqtt"].update(rest)
+    return raw
+
+
+def test_brokers_in_order_of_preference_share_what_the_group_says():
+    mqtt = config.check(
+        brokers({"host": "one", "port": 8883}, {"host": "two", "username": "else"}, username="car")
+    )["mqtt"]
+    rows = [(b["host"], b["port"], b["username"], b["tls"]) for b in mqtt["brokers"]]
+    assert rows == [("one", 8883, "car", None), ("two", 1883, "else", None)]
+
+
+def test_a_wrong_broker_is_named():
+    tls = {"ca": "ca.der", "cert": "cert.der"}
+    for raw, text in (
+        (brokers({"port": 1}), "key mqtt.brokers[0].host is missing"),
+        (brokers({"host": "one"}, {"host": ""}), "mqtt.brokers[1].host must be of 1 to 253"),
+        (brokers({"host": "one", "prot": 1}), "unknown key mqtt.brokers[0].prot"),
+        (brokers("one"), "mqtt.brokers[0] must be an object"),
+        (brokers(*[{"host": "one"}] * 5), "mqtt.brokers must be a list of at most 4 brokers"),
+        (brokers(), "key mqtt.host is missing"),
+        (brokers({"host": "one"}, host="two"), "mqtt: either host or brokers must be given"),
+        (
+            brokers({"host": "one"}, {"host": "two", "tls": tls}),
+            "mqtt.brokers[1].tls: cert and key",
+        ),
+    ):
+        assert error(raw).startswith(text), error(raw)
+
+
+def test_a_budget_must_leave_something_beside_its_floor():
+    raw = changed("mqtt.budget_bytes_per_day", 262144)
+    assert error(raw).startswith("mqtt.budget_floor_bytes: 262144 leaves nothing")
+    assert config.check(changed("mqtt.budget_bytes_per_day", 262145))["mqtt"]["budget_floor_bytes"]
 
 
 def test_profiles_of_ones_own():

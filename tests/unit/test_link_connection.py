@@ -1,6 +1,7 @@
 """agent/comms/link.py: when it connects again, when it may sleep, and the backlog's share."""
 
-from agent.comms.link import BACKOFF, PATIENCE_MS, WAITING, Link
+from agent.comms.brokers import BACKOFF
+from agent.comms.link import PATIENCE_MS, WAITING, Link
 from agent.records import ALERT, FINE
 from tests.support.car import Car, longest
 
