@@ -1,0 +1,135 @@
+"""What must be true after every step of a vehicle, and at every publish.
+
+Delivery itself is judged by `ledger.py`. Here: memory stays within its caps, alerts go before live
+frames and those before the backlog, a room that is away is asked and not flooded, and a file goes
+only when its frames were committed or are counted as lost.
+"""
+
+from agent.comms import link as links
+from agent.comms.gaps import MAX_GAPS
+from agent.comms.journal import MAX_TAIL
+from agent.comms.seal import MAX_FRAME
+
+_ORDER = {"a": 0, "t": 1, "b": 2}
+_SPARE = 4  # a session's open beside the window, and the like
+# Frames sent again to a room that does not answer: what was on its way when it fell silent, then
+# by a timer that doubles from PATIENCE to MAX_PATIENCE, each time one frame and a few alerts.
+_DOUBLINGS = 8
+_AT_A_TIME = links.ALERT_RESERVE + 1
+
+
+class Watch:
+    """Of one run of the agent."""
+
+    def __init__(self, vehicle):
+        self._vehicle = vehicle
+        self.unproved_top = 0
+        self.segments_top = 0
+        self.sent_since = set()  # frames sent since the room last answered, in this connection
+        self.again = 0  # of those, how often one was sent again
+        self.silent_since = 0
+        self._step = None  # (time, rank of the last frame) within one poll
+
+    def answered(self, now):
+        self.sent_since = set()
+        self.again = 0
+        self.silent_since = now
+
+    def published(self, lane, payload):
+        """A frame leaves."""
+        vehicle = self._vehicle
+        now = vehicle.now()
+        key = bytes(payload[1:9])
+        if key in self.sent_since:
+            self.again += 1
+            silent = now - self.silent_since
+            doublings = _DOUBLINGS + silent // links.MAX_PATIENCE_MS
+            limit = links.MAX_UNPROVED + _AT_A_TIME * doublings
+            if self.again > limit:
+                text = f"{self.again} frames sent again in {silent} ms of silence, {limit} at most"
+                vehicle.ledger.fail("flooding", text)
+        self.sent_since.add(key)
+
+    def order(self, lanes):
+        """Lanes of the frames of one poll, in their order."""
+        ranks = [_ORDER[lane] for lane in lanes]
+        if ranks != sorted(ranks):
+            self._vehicle.ledger.fail("order", "sent in one go: " + " ".join(lanes))
+
+
+class Watched:
+    """The vehicle's MQTT client, with an eye on what is published."""
+
+    def __init__(self, client, vehicle):
+        self._client = client
+        self._vehicle = vehicle
+        vehicle.watch.answered(vehicle.now())
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def publish(self, topic, payload, qos, retain, token):
+        is_taken = self._client.publish(topic, payload, qos, retain, token)
+        lane = topic[-1]
+        if is_taken and lane in _ORDER:
+            vehicle = self._vehicle
+            vehicle.counters["sent"] += 1
+            vehicle.watch.published(lane, payload)
+            vehicle.scheduler.trace(
+                vehicle.name, "sends", lane, payload[1:5].hex(), int.from_bytes(payload[5:9], "big")
+            )
+        return is_taken
+
+    def take(self):
+        event = self._client.take()
+        if event is not None and event[0] == "message":
+            self._vehicle.watch.answered(self._vehicle.now())
+        return event
+
+
+def watch_polls(vehicle):
+    """Puts the check of the order before the link's `poll`, and of what it left out behind it."""
+    poll = vehicle.link.poll
+
+    def judged(now):
+        actions = poll(now)
+        # What the client could not take comes first again; only what is chosen anew has an order.
+        if not vehicle.link_was_full:
+            vehicle.watch.order([a[1] for a in actions if a[0] == "publish" and a[1] in _ORDER])
+        vehicle.link_was_full = False
+        return actions
+
+    unsent = vehicle.link.unsent
+
+    def noted(actions):
+        vehicle.link_was_full = True
+        unsent(actions)
+
+    vehicle.link_was_full = False
+    vehicle.link.poll = judged
+    vehicle.link.unsent = noted
+
+
+def after_step(vehicle):
+    """Raises Violation."""
+    fail = vehicle.ledger.fail
+    link, journal = vehicle.link, vehicle.journal
+    flying, unproved = link.outstanding()
+    if unproved > links.MAX_UNPROVED + links.ALERT_RESERVE:
+        fail("memory", f"{unproved} frames are unproved")
+    if flying > vehicle.settings["window"] + links.ALERT_RESERVE + _SPARE:
+        fail("memory", f"{flying} PUBACKs are outstanding")
+    if vehicle.ledger.orphans:
+        lost = journal.counters["frames_lost"]
+        mine = [e for e in vehicle.ledger.orphans.values() if e.life == vehicle.life]
+        if len(mine) > lost:
+            fail("erased before it was committed", f"{mine[-1]}; {lost} are counted as lost")
+    for segment in journal.segments:
+        if not segment.closed and len(segment.tail) > MAX_TAIL + 2 * MAX_FRAME:
+            fail("memory", f"{len(segment.tail)} bytes of lane {segment.lane} wait in RAM")
+    if len(journal.segments) > vehicle.watch.segments_top:
+        vehicle.watch.segments_top = len(journal.segments)
+    # What the journal has to tell is bounded, too.
+    gaps = getattr(journal, "_gaps", None)
+    if isinstance(getattr(gaps, "_gaps", None), list) and len(gaps._gaps) > MAX_GAPS:
+        fail("memory", f"{len(gaps._gaps)} gaps wait")

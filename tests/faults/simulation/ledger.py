@@ -1,0 +1,208 @@
+"""What really happened to every frame, seen from outside: the judge of nothing lost, nothing wrong.
+
+It hears of a frame where it is sealed, finds its bytes in what is written to the disk, and learns
+from the disk which of it is safe, from the store what was committed. So it knows at any time which
+frames are *owed*: safe on a medium once, not in the room's data base, and not reported as lost. An
+owed frame must be on the disk; at the end there must be none.
+"""
+
+from bisect import bisect_right
+
+
+class Violation(Exception):
+    """A promise is broken. `name`: which; the text says where."""
+
+    def __init__(self, name, text):
+        super().__init__(f"{name}: {text}")
+        self.name = name
+
+
+class Entry:
+    """One frame."""
+
+    __slots__ = ("key", "lane", "frame", "plaintext", "is_stored", "is_owed", "files",
+                 "life")  # fmt: skip
+
+    def __init__(self, key, lane, frame, plaintext):
+        self.key = key
+        self.lane = lane
+        self.frame = frame
+        self.plaintext = plaintext
+        self.is_stored = False
+        self.is_owed = False
+        self.files = []  # names of files that hold it
+        self.life = None  # the run of the agent in which its last file went
+
+    def __str__(self):
+        return f"frame {self.key[1]} of session {self.key[0].hex()}, lane {self.lane}"
+
+
+class Ledger:
+    """Of one vehicle."""
+
+    def __init__(self, scheduler):
+        self._scheduler = scheduler
+        self.entries = {}  # (sid, number) -> Entry
+        self.owed = {}
+        self.orphans = {}  # owed, and their last file is gone: the journal must call them lost
+        self.gaps = {}  # (sid, lane) -> [(first, last)] that the room was told of
+        self._unsafe = {}  # sealed in this run of the agent, not yet on the medium
+        self._places = {}  # file -> [(offset behind the frame, Entry)]
+        self._fresh = {}  # file -> the same, not yet synced
+        self._nonces = set()
+        self.life = 0  # run of the agent
+        self.counters = {"sealed": 0, "flushed": 0, "stored": 0, "in_gaps": 0, "sealings": 0}
+
+    def fail(self, name, text):
+        self._scheduler.trace("ledger", "VIOLATION", name, text)
+        raise Violation(name, text)
+
+    # What the sealing tells
+
+    def nonce(self, key, nonce, text):
+        """Somebody, vehicle or room, sealed with this."""
+        self.counters["sealings"] += 1
+        if (key, nonce) in self._nonces:
+            self.fail("nonce used twice", f"nonce {nonce.hex()}, a text of {len(text)} bytes")
+        self._nonces.add((key, nonce))
+
+    def sealed(self, sid, number, lane, plaintext, frame):
+        key = sid, number
+        if key in self.entries:
+            self.fail("number used twice", str(self.entries[key]))
+        self.counters["sealed"] += 1
+        self.entries[key] = self._unsafe[key] = Entry(key, lane, frame, plaintext)
+
+    # What the disk tells
+
+    def appended(self, name, start, data):
+        for entry in self._unsafe.values():
+            at = data.find(entry.frame)
+            if at >= 0:
+                place = start + at + len(entry.frame), entry
+                self._places.setdefault(name, []).append(place)
+                self._fresh.setdefault(name, []).append(place)
+                if name not in entry.files:
+                    entry.files.append(name)
+
+    def synced(self, name, size):
+        for end, entry in self._fresh.pop(name, ()):
+            if end <= size and self._unsafe.pop(entry.key, None):
+                self._owe(entry)
+
+    def _owe(self, entry):
+        self.counters["flushed"] += 1
+        if not entry.is_stored:
+            entry.is_owed = True
+            self.owed[entry.key] = entry
+
+    def removed(self, disk, name):
+        self._fresh.pop(name, None)
+        for _, entry in self._places.pop(name, ()):
+            if name in entry.files:
+                entry.files.remove(name)
+            if entry.is_owed and not entry.files:
+                entry.life = self.life
+                self.orphans[entry.key] = entry
+
+    def process_ended(self):
+        """What waited in RAM is gone, and was never promised."""
+        self._unsafe = {}
+
+    def power_was_cut(self, disk):
+        """Whatever the files hold now is on the medium."""
+        self.process_ended()
+        known = {}
+        for entry in self.entries.values():
+            entry.files = []
+            known[entry.frame[:9]] = entry  # its header names it
+        self._places, self._fresh = {}, {}
+        for name, file in disk.files.items():
+            self._find(name, bytes(file.data), known)
+        for entry in self.owed.values():
+            if not entry.files and entry.key not in self.orphans:
+                self.fail("flushed frame lost", f"{entry}: not on the disk after a power cut")
+
+    def _find(self, name, data, known):
+        at = data.find(b"\x11")
+        while at >= 0:
+            entry = known.get(data[at : at + 9])
+            if entry is not None and data[at : at + len(entry.frame)] == entry.frame:
+                end = at + len(entry.frame)
+                self._places.setdefault(name, []).append((end, entry))
+                entry.files.append(name)
+                at = end - 1
+            at = data.find(b"\x11", at + 1)
+
+    # What the agent tells
+
+    def recovered(self, holds, was_power_cut, is_whole):
+        """The journal has read the disk. holds(sid, number): what it found; is_whole: it could
+        read every file."""
+        if was_power_cut:
+            # What it found is on the medium, whether it was flushed or not.
+            for places in self._places.values():
+                for _, entry in places:
+                    if not entry.is_owed and not entry.is_stored and holds(*entry.key):
+                        self._owe(entry)
+        if not is_whole:
+            return
+        for entry in self.owed.values():
+            if entry.key not in self.orphans and not holds(*entry.key):
+                self.fail("flushed frame lost", f"{entry}: not recovered from {entry.files}")
+
+    # What the store tells
+
+    def committed(self, write):
+        for frame in write.frames:
+            key = frame.session.sid, frame.number
+            entry = self.entries.get(key)
+            if entry is None:
+                self.fail("invented frame", f"{key[0].hex()} {key[1]} is stored, never sealed")
+            if entry.plaintext != frame.plaintext:
+                self.fail("wrong frame", f"{entry} is stored with another text")
+            if entry.is_stored:
+                self.fail("stored twice", str(entry))
+            entry.is_stored = True
+            self.counters["stored"] += 1
+            self._settle(entry)
+        for event in write.events:
+            if event.name == "gap":
+                self._gap(event.fields)
+
+    def _gap(self, fields):
+        lane, first, last = fields["lane"], fields["first"], fields["last"]
+        sid = bytes.fromhex(fields["session"])
+        self.gaps.setdefault((sid, lane), []).append((first, last))
+        for entry in [e for e in self.owed.values() if e.key[0] == sid]:
+            if lane in (entry.lane, "*") and first <= entry.key[1] <= last:
+                self.counters["in_gaps"] += 1
+                self._settle(entry)
+
+    def _settle(self, entry):
+        if entry.is_owed:
+            entry.is_owed = False
+            del self.owed[entry.key]
+            self.orphans.pop(entry.key, None)
+
+    def is_in_a_gap(self, entry):
+        ranges = self.gaps.get((entry.key[0], entry.lane), [])
+        ranges = ranges + self.gaps.get((entry.key[0], "*"), [])
+        return any(first <= entry.key[1] <= last for first, last in ranges)
+
+
+def ranges_of(numbers):
+    """Sorted inclusive ranges of a set of integers."""
+    found = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return [tuple(pair) for pair in found]
+
+
+def covers(ranges, number):
+    """True when sorted ranges hold the number."""
+    i = bisect_right(ranges, (number, 1 << 62))
+    return i > 0 and ranges[i - 1][1] >= number
