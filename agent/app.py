@@ -30,7 +30,8 @@ from agent.uplink import Uplink
 from agent.vehicle.inputs import Inputs
 
 VERSION = "0.1.0"
-_TICK_MS = 50  # inputs are looked at, batches and flushes checked so often
+_TICK_MS = 50  # batches and flushes are checked so often
+_INPUTS_MS = 20  # the inputs are looked at so often: a panic press waits no longer than that
 _REOPEN_MS = 3000  # a serial port that is not there is tried again so often
 _RESTART_MS = 1000  # a task that failed is started again after that long
 _SPEED = signals.by_name("speed")
@@ -117,6 +118,7 @@ class App:
     async def run(self):
         """Drives all parts until `stop()`."""
         self._spawn("tick", self._tick_task)
+        self._spawn("inputs", self._inputs_task)
         self._spawn("link", self.uplink.run)
         if self.gps:
             self._spawn("gps", self.gps.run)
@@ -200,8 +202,6 @@ class App:
         while True:
             now = self.now()
             self.recorder.is_online = self.link.state == ONLINE and self.link.proved
-            for name, level in self.inputs.feed(self._levels.read(), now):
-                self._on_input(name, level, now)
             if self.gps:
                 self.gps.quality.ignition(self.inputs.level("ignition"), now)
                 self.gps.poll(now)
@@ -211,6 +211,14 @@ class App:
                 await self._new_session()
             self._watchdog.feed()
             await asyncio.sleep(_TICK_MS / 1000)
+
+    async def _inputs_task(self):
+        while self._config["inputs"]:
+            now = self.now()
+            for name, level in self.inputs.feed(self._levels.read(), now):
+                self._on_input(name, level, now)
+            await asyncio.sleep(_INPUTS_MS / 1000)
+        await self._stopping.wait()
 
     def _poll_records(self, now):
         """Batches that are due go out, and with them the newest position."""
