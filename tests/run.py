@@ -1,14 +1,16 @@
 """Runs all tests: CPython's by pytest, then the unit tests again under MicroPython.
 
-    python tests/run.py [pytest arguments]
+    python tests/run.py [pytest arguments]          without any: all tests, several at once
 
 Ends with how many tests ran on each interpreter. MicroPython's part is skipped, with a word on how
 to get it, where there is no interpreter for this processor.
 """
 
+import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,12 +19,14 @@ sys.path.insert(0, str(ROOT))
 from tools import interpreter  # noqa: E402
 
 _HEAP = "2M"  # the unit tests; the agent's own limit is held by its integration tests
+# Most tests wait for processes; one of these workers more than the cores that CI has.
+_TOGETHER = ["-n", "3", "--dist", "worksteal"]
 _ALSO_ON_MICROPYTHON = ["tests/conformance/test_published_vectors.py"]
 
 
 def on_cpython(arguments):
     """(exit code, passed, failed, skipped)"""
-    command = [sys.executable, "-m", "pytest", "-ra", *arguments]
+    command = [sys.executable, "-m", "pytest", "-ra", *(arguments or _TOGETHER)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     last = ""
     for line in process.stdout:
@@ -42,8 +46,9 @@ def on_micropython(program):
     files = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests/unit").glob("test_*.py"))
     total = [0, 0, 0]
     code = 0
-    for path in files + _ALSO_ON_MICROPYTHON:
-        done = subprocess.run(
+
+    def run(path):
+        return subprocess.run(
             [program, "-X", f"heapsize={_HEAP}", "tests/micropython.py", path],
             cwd=ROOT,
             env=interpreter.environment(),
@@ -51,6 +56,11 @@ def on_micropython(program):
             text=True,
             timeout=300,
         )
+
+    paths = files + _ALSO_ON_MICROPYTHON
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(run, paths))
+    for path, done in zip(paths, results, strict=True):
         lines = (done.stdout + done.stderr).strip().splitlines()
         counts = _counts(lines[-1]) if lines else (0, 0, 0)
         if done.returncode or len(lines) > 1:
