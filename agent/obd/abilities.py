@@ -3,11 +3,12 @@
 Clones differ: some answer "?" to many PIDs or to the digit, some read only the first two bytes
 of a request. Both are tried once per adapter, with requests that would be made anyway, many PIDs
 first, so that a "?" can be blamed on one thing at a time. The outcome is kept in `memory` under
-the adapter's own name:
+the adapter's own name (setup.py voids it for another one):
 
-    "identity"  what ATI says
     "batch"     PIDs a request, 1..6, or None while unknown
     "digit"     True, False, or None while unknown
+    "focus"     may the adapter show the answers of one ECU alone? None while unknown; a driver
+                that has nothing of the kind does not put it there
 """
 
 from agent.obd import replies
@@ -20,7 +21,7 @@ DOUBTS = 3  # "?" in a row to what is known to work, until it is probed anew
 class Abilities:
     def __init__(self, memory):
         self.memory = memory
-        for key in ("identity", "batch", "digit"):
+        for key in ("batch", "digit"):
             memory.setdefault(key, None)
         self._forget()
 
@@ -29,11 +30,9 @@ class Abilities:
         self._probes = 0
         self._doubts = 0
 
-    def identified(self, identity):
-        """The adapter's name; another one than before voids what was learned."""
-        if self.memory["identity"] != identity:
-            self.memory["identity"] = identity
-            self._void()
+    def identified(self):
+        """The set-up knows who the adapter is; what memory says now is of this one."""
+        self._forget()
 
     def _void(self):
         self.memory["batch"] = None
@@ -49,6 +48,14 @@ class Abilities:
         if self.memory["digit"] is None:
             return self.memory["batch"] is not None or asked == 1
         return self.memory["digit"]
+
+    def focus(self):
+        """May the adapter be told to show one ECU alone? It pays where frames are counted."""
+        return bool(self.memory["digit"]) and self.memory.get("focus", False) is not False
+
+    def no_focus(self):
+        """The adapter takes the command and then shows nothing."""
+        self.memory["focus"] = False
 
     def learn(self, kind, asked, answered, with_digit):
         """The outcome of one request for `asked` PIDs, `answered` of which gave their value."""

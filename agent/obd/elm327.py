@@ -2,129 +2,72 @@
 
 It brings the adapter up, finds the car's bus, keeps one command at a time in flight with a hard
 deadline, and comes back by itself from resets, silence and a dead bus. Sources: ELM327 data sheet
-(commands, replies), the behaviour of clones in the field.
+(commands, replies), STN1100 reference manual, the behaviour of clones in the field.
 
 Use: start(now); write what poll(now) returns; feed(data, now) with what comes back; then take()
 the events:
 
-    ("adapter", text)            what ATI says
+    ("adapter", text, kind)      what it says that it is, and what it is: see identity.py
     ("voltage", millivolts)      what ATRV says
     ("bus", protocol)            the car answers; requests may follow while `idle`
     ("nobus",)                   adapter alive, car silent; retried slowly
-    ("lost",)                    adapter silent; retried with back-off
+    ("parked",)                  adapter alive, car left alone, as rest() wants it
+    ("lost",)                    adapter silent; looked for until it answers
     ("found",)                   adapter answers again after start or "lost"
+    ("baud", rate)               the line has another rate from now on
     ("reply", kind, messages, clean)   the answer to request(): messages as in isotp.py; clean
                                  tells that every line of it was understood
     ("error", name, detail)      resets, alerts
 
-Only AT commands of the tables below and requests built by services.request() are ever sent.
+Only AT and ST commands of the tables here and in setup.py, and requests built by services.py are
+ever sent. Lines are read in answer.py.
 """
 
-from agent.obd import services, setup
-from agent.obd.isotp import Reassembler
-from agent.obd.replies import (
-    ALERT,
-    BANNER,
-    BUS_ERROR,
-    COUNTED,
-    DONE,
-    NO_BUS,
-    NO_DATA,
-    OVERFLOW,
-    PROGRESS,
-    RESET,
-    SILENT,
-    TIMEOUT,
-    UNKNOWN,
-    classify,
-    millivolts,
-    printable,
+from agent.obd import services
+from agent.obd.driver import (
+    ALL_ECUS,
+    ASLEEP,
+    BUSLESS,
+    DOWN,
+    DRAIN,
+    FALL_BACK,
+    LOOK,
+    LOOK_FOR_MS,
+    MAX_TIMEOUT,
+    OFF,
+    PARKED,
+    READY,
+    RESYNC,
+    SEARCHING,
+    SETUP,
+    SLEEP,
+    Driver,
 )
-from agent.obd.setup import COMMAND_MS, LEGACY, SEARCH_MS
-
-# An ECU that says "response pending" has 5 s for the next word (P2*, ISO 14229-2); a request that
-# is put off for longer than this in all is given up.
-WAIT_MS = 5000
-WAIT_LIMIT_MS = 30000
-DRAIN_MS = 200
-RESYNC_MS = 300
-LOST_RETRY_MS = (2000, 4000, 8000, 10000)
-# Longest real line: 29-bit header, eight bytes and spaces, 35 characters; banners stay below 60.
-MAX_LINE = 96
-MAX_TEXTS = 4  # lines of an AT command's answer that are kept; the longest answer has two
-LOST_AFTER = 3  # requests in a row without any answer
-BUS_ERRORS = 3  # in a row, then the bus is searched again
-_SEARCHING = (b"SEARCHING", b"BUS INIT")
-
-# Modes of the machine
-_OFF = 0
-_DRAIN = 1  # what was under way is thrown away
-_SETUP = 2
-_READY = 3
-_REQUEST = 4
-_VOLTAGE = 5
-_RESYNC = 6  # after a time-out: wait for the prompt that did not come
-_NO_BUS = 7  # until the next search
-_DOWN = 8  # until the next start
-
-COUNTERS = (
-    "requests",
-    "timeouts",
-    "no_prompt",  # an answer without the ">"
-    "no_ok",  # an AT command answered, but not with OK
-    "noise",  # lines with bytes no adapter sends
-    "overlong",  # lines longer than MAX_LINE
-    "unsolicited",  # lines nobody asked for
-    "resets",
-    "lost",
-)
+from agent.obd.legacy import PROTOCOLS
+from agent.obd.setup import SEARCH_MS
 
 
-class Elm:
-    """One adapter. `memory`: see setup.SetUp."""
-
-    def __init__(self, counters, memory, bus_retry_ms=5000):
-        self.counters = counters
-        for key in COUNTERS:
-            counters.setdefault(key, 0)
-        for key in COUNTED.values():
-            counters.setdefault(key, 0)
-        self.bus_retry_ms = bus_retry_ms
-        self._events = []
-        self._setup = setup.SetUp(counters, memory, self._events)
-        self._isotp = Reassembler(counters)
-        self._mode = _OFF
-        self._line = b""
-        self._overlong = False
-        self._losses = 0  # in a row
-        self._failures = 0  # requests without an answer in a row
-        self._bus_errors = 0  # in a row
-        self._resent = False
-        self._until = 0
-        self._wakeup = False
-        self._clear()
-
-    def _clear(self):
-        """No command in flight."""
-        self._sent = None
-        self._sent_at = 0
-        self._deadline = 0
-        self._kind = SILENT
-        self._texts = []
-        self._first = False
+class Elm(Driver):
+    """One adapter. `memory`: see setup.SetUp. `rates`: (rate of the line, rate to raise it to), or
+    None where it stays as it is."""
 
     # What the owner calls
 
     @property
     def idle(self):
         """True when a request may be made."""
-        return self._mode == _READY
+        return self._mode == READY
+
+    @property
+    def parked(self):
+        """True while the adapter is awake and the car is left alone."""
+        return self._mode == PARKED
 
     @property
     def can(self):
         """True when the car's bus is CAN: several PIDs a request, frames counted."""
         protocol = self._setup.protocol
-        return protocol is None or protocol not in LEGACY
+        return protocol is None or protocol not in PROTOCOLS
 
     def start(self, now):
         """(Re)starts from nothing: drain, reset, set up, search."""
@@ -132,19 +75,70 @@ class Elm:
 
     def request(self, service, data, frames, now):
         """-> bytes to write. Only while idle. Raises services.ServiceRefused."""
-        text = services.request(service, data, frames)
-        self.counters["requests"] += 1
-        self._mode = _REQUEST
-        return self._send(text, COMMAND_MS, now)
+        return self._ask(services.request(service, data, frames), now)
+
+    def clear(self, order, rpm, age, now):
+        """Clears trouble codes, as services.clear_request() allows it -> bytes to write."""
+        return self._ask(services.clear_request(order, rpm, age), now)
 
     def voltage(self, now):
-        """Asks for the battery's voltage -> bytes to write. Only while idle."""
-        self._mode = _VOLTAGE
-        return self._send(b"ATRV", COMMAND_MS, now)
+        """Asks for the battery's voltage -> bytes to write. Only while idle or parked."""
+        return self._set(b"ATRV", now)
+
+    def timeout(self, units, now):
+        """How long the adapter waits for ECUs, in units of 4.096 ms; 0: its own default."""
+        return self._set(b"ATST%02X" % min(units, MAX_TIMEOUT), now)
+
+    @property
+    def focus(self):
+        """The ECU whose answers alone are shown; None: all are."""
+        return self._setup.focus
+
+    def listen(self, ecu, now):
+        """Shows the answers of one ECU alone, or of all (None) -> bytes to write. Where the adapter
+        cannot, `focus` stays None and memory["focus"] becomes False."""
+        self._wanted_focus = ecu
+        if ecu is None:
+            return self._set(ALL_ECUS, now)
+        return self._set(b"ATCRA" + (b"%03X" if ecu < 0x800 else b"%08X") % ecu, now)
 
     def search(self, now):
         """The owner finds the bus dead (nothing but NO DATA): look for it again."""
         self._no_bus(now, False)
+
+    def rest(self):
+        """Leave the car alone until release(): no request, no search."""
+        self._setup.hold = True
+        if self._mode in (READY, BUSLESS):
+            self._setup.search(False)
+            self._clear()
+            self._mode = PARKED
+
+    def release(self, now):
+        """The end of rest(): the bus is searched at once."""
+        self._setup.hold = False
+        if self._mode == PARKED:
+            self._mode = SETUP
+        elif self._mode == ASLEEP:
+            self._begin(now)
+
+    def sleep(self, now):
+        """Low power until wake_up() -> bytes to write. Only while parked."""
+        return self._set(SLEEP[1 if self._setup.is_stn else 0], now)
+
+    @property
+    def asleep(self):
+        return self._mode == ASLEEP
+
+    @property
+    def can_sleep(self):
+        name = SLEEP[1 if self._setup.is_stn else 0].decode()
+        return name not in self._setup.memory["unsupported"]
+
+    def wake_up(self, now):
+        """Out of low power; the car is still left alone until release()."""
+        if self._mode == ASLEEP:
+            self._begin(now)
 
     def take(self):
         """The events since the last call."""
@@ -155,16 +149,9 @@ class Elm:
     def feed(self, data, now):
         """Bytes from the adapter, cut anywhere (or none, to let deadlines pass)."""
         if data:
-            pieces = data.replace(b"\n", b"\r").replace(b">", b"\r>\r").split(b"\r")
-            pieces[0] = self._line + pieces[0]
-            last = len(pieces) - 1
-            for index in range(last):
-                self._end_of_line(pieces[index], now)
-            self._line = pieces[last]
-            if len(self._line) > MAX_LINE:
-                self._line = b""
-                self._overlong = True
-            elif self._sent is not None and self._line.startswith(_SEARCHING):
+            for line in self._lines.feed(data):
+                self._take_line(line, now)
+            if self._sent is not None and self._lines.begun.startswith(SEARCHING):
                 # The line ends only when the search does.
                 self._more_time(self._sent_at + SEARCH_MS)
         self._expire(now)
@@ -172,270 +159,41 @@ class Elm:
     def poll(self, now):
         """-> bytes to write, or None."""
         self._expire(now)
+        if self._now_out is not None:
+            out = self._now_out
+            self._now_out = None
+            return out
         if self._sent is not None:
             return None
-        if self._mode in (_DRAIN, _RESYNC) and self._wakeup:
+        if self._mode in (DRAIN, RESYNC) and self._wakeup:
             # Any character ends what the adapter is doing or wakes it; a space, unlike a
             # carriage return, does not make it repeat its last command.
             self._wakeup = False
             return b" "
         if now >= self._until:
-            if self._mode in (_DRAIN, _NO_BUS):
-                self._mode = _SETUP
-            elif self._mode == _RESYNC:
-                self._mode = _READY
-            elif self._mode == _DOWN:
-                self._begin(now)
-                return self.poll(now)
-        if self._mode == _SETUP:
+            if self._mode in (DRAIN, BUSLESS, FALL_BACK):
+                self._mode = SETUP
+            elif self._mode == RESYNC:
+                self._mode = self._back_to
+            elif self._mode == DOWN:
+                return self._send(LOOK, LOOK_FOR_MS, now)
+        if self._mode == SETUP:
             text, limit = self._setup.command()
+            if self._setup.changing:
+                self._rate.offer()
             return self._send(text, limit, now)
         return None
 
     def wake(self, now):
         """-> ms until poll() has something to do; None when the owner's next request decides."""
+        if self._now_out is not None:
+            return 0
         if self._sent is not None:
             due = self._deadline
-        elif self._mode in (_READY, _OFF):
+        elif self._mode in (READY, OFF, PARKED, ASLEEP):
             return None
-        elif self._mode in (_DRAIN, _RESYNC, _NO_BUS, _DOWN) and not self._wakeup:
+        elif self._mode in (DRAIN, RESYNC, BUSLESS, DOWN, FALL_BACK) and not self._wakeup:
             due = self._until
         else:
             return 0
         return max(0, due - now)
-
-    # Commands
-
-    def _begin(self, now, forget=False):
-        self._clear()
-        self._setup.restart(forget)
-        self._line = b""
-        self._overlong = False
-        self._mode = _DRAIN
-        self._wakeup = True
-        self._resent = False
-        self._until = now + DRAIN_MS
-
-    def _send(self, text, deadline, now):
-        self._sent = text
-        self._sent_at = now
-        self._deadline = now + deadline
-        self._kind = SILENT
-        self._texts = []
-        self._first = True
-        self._isotp.begin()
-        return text + b"\r"
-
-    # Lines
-
-    def _end_of_line(self, line, now):
-        if self._overlong or len(line) > MAX_LINE:
-            self._overlong = False
-            self.counters["overlong"] += 1
-            self._worse(UNKNOWN)
-            return
-        if line == b">":
-            self._prompt(now)
-            return
-        # The data sheet warns of NUL bytes; 0xFF is what a glitch on an idle line looks like.
-        # Where such a byte took a digit's place, the frame's length betrays it.
-        size = len(line)
-        line = line.replace(b"\x00", b"").replace(b"\xff", b"")
-        if len(line) < size:
-            self.counters["noise"] += 1
-        line = line.strip(b" \t")
-        if not line or self._mode in (_DRAIN, _DOWN, _OFF):
-            return
-        if self._sent is None:
-            self._unasked(line, now)
-        else:
-            self._answer(line, now)
-
-    def _unasked(self, line, now):
-        kind = classify(line)
-        if kind in (RESET, BANNER):
-            self._reset(line, now)
-        elif kind == ALERT:
-            self._alert(line)
-        elif self._mode != _RESYNC:
-            self.counters["unsolicited"] += 1
-
-    def _answer(self, line, now):
-        """One line of the answer to the command in flight."""
-        first = self._first
-        self._first = False
-        if first and line.replace(b" ", b"") == self._sent:
-            return  # echo
-        for_data = self._mode == _REQUEST or (self._mode == _SETUP and self._setup.searching)
-        if for_data:
-            if line.startswith(_SEARCHING[0]):
-                self._more_time(self._sent_at + SEARCH_MS)
-                line = line[9:].lstrip(b". ")
-                if not line:
-                    return
-            before = len(self._isotp.messages)
-            if self._isotp.line(line, now):
-                if len(self._isotp.messages) > before:
-                    self._message(self._isotp.messages[-1][1], now)
-                return
-        kind = classify(line)
-        if kind == PROGRESS:
-            self._more_time(self._sent_at + SEARCH_MS)
-            return
-        if kind == RESET or (kind == BANNER and self._sent not in (b"ATZ", b"ATI")):
-            self._reset(line, now)
-            return
-        if kind == ALERT:
-            self._alert(line)
-            return
-        if not for_data:
-            if len(self._texts) < MAX_TEXTS:
-                self._texts.append(printable(line))
-            if kind == UNKNOWN:
-                kind = SILENT  # names, numbers, volts: whoever asked will judge
-        self._worse(kind)
-
-    def _worse(self, kind):
-        """Lets a line's kind count for the whole reply."""
-        if self._sent is None:
-            return
-        if kind in COUNTED:
-            self.counters[COUNTED[kind]] += 1
-        if kind > self._kind:
-            self._kind = kind
-
-    def _message(self, payload, now):
-        refusal = services.negative(payload)
-        if refusal is not None and refusal[1] == services.WAIT:
-            self._more_time(min(now + WAIT_MS, self._sent_at + WAIT_LIMIT_MS))
-
-    def _more_time(self, deadline):
-        if deadline > self._deadline:
-            self._deadline = deadline
-
-    def _reset(self, line, now):
-        """The adapter has lost its settings."""
-        self.counters["resets"] += 1
-        self._events.append(("error", "adapter_reset", printable(line)))
-        if self._mode == _REQUEST:
-            self._events.append(("reply", RESET, [], False))
-        self._begin(now, b"94" in line)
-
-    def _alert(self, line):
-        self.counters["alerts"] += 1
-        self._events.append(("error", "adapter_alert", printable(line)))
-
-    # Ends of answers
-
-    def _prompt(self, now):
-        if self._mode == _RESYNC:
-            self._mode = _READY
-        elif self._sent is not None:
-            if self._sent == b"ATZ" and not self._texts:
-                return  # the prompt of an earlier command; the banner is still to come
-            self._failures = 0
-            self._finish(now)
-
-    def _expire(self, now):
-        """Ends the command in flight at its deadline."""
-        if self._sent is None or now < self._deadline:
-            return
-        heard = self._texts or self._isotp.messages or self._kind != SILENT
-        if heard:
-            self.counters["no_prompt"] += 1
-        else:
-            self.counters["timeouts"] += 1
-        self._line = b""
-        if self._mode in (_REQUEST, _VOLTAGE):
-            if not self._isotp.messages and not self._texts:
-                self._failures += 1
-            if self._mode == _REQUEST:
-                self._reply(self._kind if heard else TIMEOUT)
-            if self._failures >= LOST_AFTER:
-                self._lose(now)
-            else:
-                self._resync(now)
-        elif heard:
-            self._finish(now)
-        elif self._setup.resetting or self._setup.searching or self._resent:
-            self._lose(now)
-        else:
-            self._resent = True
-            self._clear()  # the same step again, once
-
-    def _finish(self, now):
-        """An answer is complete: on with what its mode says."""
-        mode = self._mode
-        kind = self._kind
-        texts = self._texts
-        if mode == _REQUEST:
-            self._reply(kind)
-            if kind == SILENT and not self._isotp.messages:
-                self._resync(now)  # that prompt belonged to an earlier command
-            else:
-                self._clear()
-                self._mode = _READY
-                self._judge_bus(kind, now)
-            return
-        self._isotp.end()
-        self._clear()
-        if mode == _VOLTAGE:
-            found = millivolts(texts[0]) if texts else None
-            if found is not None:
-                self._events.append(("voltage", found))
-            self._mode = _READY
-            return
-        self._resent = False
-        self._losses = 0
-        result = self._setup.answered(kind, texts, self._isotp.messages)
-        if result == setup.READY:
-            self._failures = 0
-            self._mode = _READY
-        elif result == setup.NO_CAR:
-            self._no_bus(now, True)
-
-    def _resync(self, now):
-        """Gets adapter and driver into step again."""
-        self._clear()
-        self._mode = _RESYNC
-        self._wakeup = True
-        self._until = now + RESYNC_MS
-
-    def _reply(self, kind):
-        """Hands the answer to a request over."""
-        self._isotp.end()
-        messages = self._isotp.messages
-        clean = self._isotp.errors == 0 and (kind == NO_DATA or (kind <= DONE and bool(messages)))
-        if kind == OVERFLOW:
-            messages = []  # characters are missing, nobody knows where
-        self._events.append(("reply", kind, messages, clean))
-
-    def _judge_bus(self, kind, now):
-        if kind == BUS_ERROR:
-            self._bus_errors += 1
-        else:
-            self._bus_errors = 0
-        if kind == NO_BUS or self._bus_errors >= BUS_ERRORS:
-            self._no_bus(now, False)
-
-    def _no_bus(self, now, failed):
-        """Waits before the next search; `failed`: the last one found nothing."""
-        self._setup.search(failed)
-        self._bus_errors = 0
-        self._clear()
-        self._mode = _NO_BUS
-        self._until = now + self.bus_retry_ms
-        self._events.append(("nobus",))
-
-    def _lose(self, now):
-        """Nothing comes from the adapter: start anew, later and later."""
-        self.counters["lost"] += 1
-        self._clear()
-        self._mode = _DOWN
-        self._until = now + LOST_RETRY_MS[min(self._losses, len(LOST_RETRY_MS) - 1)]
-        self._losses += 1
-        self._failures = 0
-        self._resent = False
-        if self._setup.found or self._losses == 1:
-            self._events.append(("lost",))
-        self._setup.lost()

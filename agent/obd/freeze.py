@@ -45,3 +45,76 @@ def values(payload, asked):
     for pid, start, length in parts(payload, asked):
         found.extend(pids.values(pid, payload, start, length))
     return found
+
+
+def capture(ecus, most=MOST):
+    """Reads the freeze frames of these ECUs, as a generator: it yields (service, data) and is sent
+    the answer's messages (isotp.py) -> [(ecu, code, [(signal id, raw), ...]), ...] at its end.
+
+    `most`: PIDs a request; before CAN it is one. An ECU whose frame cannot be read whole is left
+    out: half a picture misleads.
+    """
+    found = []
+    codes = {}
+    messages = yield 0x02, ask(bytes([TRIGGER]))
+    for ecu, payload, _ in messages:
+        if ecu in ecus and ecu not in codes:
+            try:
+                codes[ecu] = trigger(payload)
+            except services.ReplyError:
+                continue
+    for ecu in sorted(codes):
+        if codes[ecu] is not None:
+            have = yield from _supported(ecu)
+            values_of = None if have is None else (yield from _values_of(ecu, have, most))
+            if values_of is not None:
+                found.append((ecu, codes[ecu], values_of))
+    return found
+
+
+def _supported(ecu):
+    """-> the PIDs of an ECU's freeze frame that have signals, or None."""
+    have = []
+    for base in pids.BITMAPS:
+        if base and base not in have:
+            break
+        payload = _of((yield 0x02, ask(bytes([base]))), ecu)
+        try:
+            start = parts(payload, bytes([base]))[0][1]
+        except services.ReplyError:
+            return None
+        for index in range(32):
+            if payload[start + (index >> 3)] & 0x80 >> (index & 7):
+                have.append(base + 1 + index)
+    usable = []
+    for pid in have:
+        row = pids.row(pid)
+        if pid not in pids.BITMAPS and row is not None and row[3]:
+            usable.append(pid)
+    return usable
+
+
+def _values_of(ecu, have, most):
+    """-> the values of these PIDs, or None."""
+    found = []
+    for at in range(0, len(have), most):
+        asked = bytes(have[at : at + most])
+        payload = _of((yield 0x02, ask(asked)), ecu)
+        try:
+            found.extend(values(payload, asked))
+        except services.ReplyError:
+            # Some ECUs take one PID a request here.
+            for pid in asked:
+                payload = _of((yield 0x02, ask(bytes([pid]))), ecu)
+                try:
+                    found.extend(values(payload, bytes([pid])))
+                except services.ReplyError:
+                    return None
+    return found
+
+
+def _of(messages, ecu):
+    for message in messages:
+        if message[0] == ecu and services.negative(message[1]) is None:
+            return message[1]
+    return b""

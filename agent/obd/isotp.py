@@ -1,13 +1,15 @@
 """Reassembly of ISO-TP messages (ISO 15765-2) from the lines an ELM327 prints.
 
-In: one line at a time, spaces optional, in any of the forms an adapter on CAN uses:
+In: one line at a time, spaces optional, in any of the forms an adapter uses:
 
     7E8064100BE3FA813          11-bit header, frame with its PCI byte (ATH1)
     18DAF110064100BE3FA813     29-bit header
+    486B104100BE3FA813BC       a bus before CAN: header, payload, check byte (legacy.py)
     4100BE3FA813               no header (ATH0): a single frame's payload
     014 / 0:490201... / 1:...  no header: length, then numbered frames
 
-Out: complete messages as (ecu, payload, t): ecu is the CAN identifier (0 without headers),
+Out: complete messages as (ecu, payload, t): ecu is the CAN identifier, before CAN the ECU's address
+(0 without headers),
 payload the bytes after the PCI with exactly the length that the PCI announced, t the time of the
 line that completed it. Nothing is ever padded or guessed: a frame that is short, out of sequence
 or without a beginning costs its whole message and is counted.
@@ -15,13 +17,18 @@ or without a beginning costs its whole message and is counted.
 
 from binascii import unhexlify
 
+from agent.obd import legacy
+
 # OBD answers on 7E8..7EF: eight ECUs at most (ISO 15765-4); the cap also holds for 29-bit ids.
 MAX_ECUS = 8
 # ISO-TP allows 4095 bytes. An ELM327 holds 512 (BUFFER FULL); the longest standard OBD answer,
 # a long list of trouble codes, stays below that.
 MAX_MESSAGE = 512
-# Complete messages kept of one exchange: each ECU answers a request once, twice with "wait".
-MAX_MESSAGES = 16
+# Complete messages kept of one exchange: on CAN each ECU answers a request once, twice with "wait";
+# before CAN sixteen calibrations take 64, four bytes each.
+MAX_MESSAGES = 72
+# Bytes of a single frame; a line with more and no CAN header is one of the older buses.
+_MOST_SINGLE = 7
 # Trimmed frames in a row where padded ones used to come, until the change is believed.
 TRIMMED_FRAMES = 8
 
@@ -46,10 +53,15 @@ class Reassembler:
         self.counters = counters
         for key in COUNTERS:
             counters.setdefault(key, 0)
+        self.protocol = None  # as ATDPN has it, None while it is not known
         self.messages = []
         self.errors = 0
         self._open = {}  # ecu -> [length, next sequence number, bytearray]
         self._pads = {}  # ecu and kind of frame -> trimmed frames until these are believed
+
+    @property
+    def _is_old(self):
+        return self.protocol is not None and self.protocol in legacy.PROTOCOLS
 
     def begin(self):
         """Forgets everything that was collected."""
@@ -80,7 +92,13 @@ class Reassembler:
             data = unhexlify(text)
         except ValueError:
             return False
-        if not data or len(data) > 7:
+        old = None
+        # While the protocol is not known short lines are taken for what CAN would say.
+        if self._is_old or (self.protocol is None and len(data) > _MOST_SINGLE):
+            old = legacy.message(data, self.protocol)
+        if old is not None:
+            self._complete(old[0], old[1], now)
+        elif not data or len(data) > _MOST_SINGLE:
             self._error("isotp_malformed")
         elif NO_HEADER in self._open:
             self._drop(NO_HEADER, "isotp_ambiguous")

@@ -7,6 +7,11 @@ from agent.obd import pids
 BACKOFF_MAX_MS = 60000
 BACKOFF_MIN_MS = 500
 BACKOFF_STEPS = 7
+# What is asked as fast as possible (period 0) counts as overdue like what is asked so often.
+AS_FAST_AS_MS = 250
+# A value is true for so many periods of its tier, and what one exchange may take on top.
+LIFE_PERIODS = 3
+LIFE_MS = 1500
 
 
 def wanted(settings):
@@ -49,6 +54,17 @@ class Wanted:
             period = self._tiers[row[2]]
         return period
 
+    def life(self, signal):
+        """ms for which a value of this signal is true."""
+        longest = 0
+        for pid in pids.of_signal(signal):
+            row = pids.row(pid)
+            period = self.period(row)
+            if period is None:
+                period = self._tiers[row[2]]
+            longest = max(longest, period)
+        return LIFE_PERIODS * longest + LIFE_MS
+
 
 class Maps:
     """Supported PIDs by ECU, from the bitmaps of PIDs 00, 20, 40..."""
@@ -86,26 +102,33 @@ class Maps:
         """True when an ECU has one of these PIDs."""
         return any(self.supports(ecu, pid) for pid in asked)
 
-    def frames(self, asked):
-        """CAN frames that all ECUs together answer with."""
+    def frames(self, asked, only=None):
+        """CAN frames that all ECUs together answer with, or `only` one of them; 0 where that cannot
+        be known before."""
         total = 0
-        for ecu in self.ecus:
+        for ecu in self.ecus if only is None else (only,):
             length = 1
+            more = 0  # bytes that may or may not come
             for pid in asked:
                 if self.supports(ecu, pid):
                     length += 1 + pids.LENGTHS[pid]
+                    more += pid in pids.VARIABLE
             if length > 1:
-                total += pids.frames(length)
+                count = pids.frames(length)
+                if more and pids.frames(length + more) != count:
+                    return 0
+                total += count
         return total
 
 
 class Entry:
     """One PID of the schedule."""
 
-    __slots__ = ("pid", "period", "due", "misses", "alone")
+    __slots__ = ("pid", "owner", "period", "due", "misses", "alone")
 
-    def __init__(self, pid, period, now):
+    def __init__(self, pid, owner, period, now):
         self.pid = pid
+        self.owner = owner  # the ECU that is listened to for it; None: all that have it
         self.period = period
         self.due = now
         self.misses = 0
@@ -116,6 +139,10 @@ class Entry:
         self.due += self.period
         if self.due <= now:
             self.due = now + self.period
+
+    def lead(self, now):
+        """How much earlier than due, in thousandths of the period; below 0: overdue."""
+        return (self.due - now) * 1000 // max(self.period, AS_FAST_AS_MS)
 
     def answered(self):
         self.misses = 0
@@ -139,19 +166,32 @@ def build(choice, maps, now):
         fresh = [field[0] for field in row[3] if field[0] not in covered]
         if fresh:
             covered.extend(fresh)
-            schedule.append(Entry(row[0], period, now))
+            schedule.append(Entry(row[0], _owner(row[0], maps), period, now))
     return schedule
 
 
-def pick(schedule, limit, now):
+def _owner(pid, maps):
+    """Each ECU has a lamp and monitors of its own (PID 01)."""
+    if pid == 0x01 and len(maps.ecus) > 1:
+        return None
+    return maps.owner(pid)
+
+
+def pick(schedule, limit, now, together=True):
     """Up to `limit` entries for the next request, most overdue first; [] when none is due.
 
-    Those that will be due soon ride along, so that tiers fall into step and share requests.
+    Overdue by parts of their period: where the adapter or the bus is too slow for all, every
+    tier gets slower by the same factor. Those that will be due soon ride along, so that tiers fall
+    into step and share requests. `together`: also PIDs of several ECUs in one request.
     """
     due = [entry for entry in schedule if entry.due <= now + entry.period // 8]
-    due.sort(key=lambda entry: (entry.due, entry.pid))
-    if not due or due[0].due > now:
+    if not [entry for entry in due if entry.due <= now]:
         return []
+    due.sort(key=lambda entry: (entry.lead(now), entry.pid))
     if due[0].alone:
         return due[:1]
-    return [entry for entry in due if not entry.alone][:limit]
+    found = []
+    for entry in due:
+        if not entry.alone and (together or entry.owner == due[0].owner):
+            found.append(entry)
+    return found[:limit]

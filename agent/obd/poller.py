@@ -11,21 +11,31 @@ Events:
 
     ("value", signal id, raw, t)          raw as in agent/signals.py, t = arrival of the reply
     ("vin", text, t)
-    ("dtc", "stored", (code, ...), t)     all ECUs together; () = none
-    ("adapter", text, t)
+    ("dtc", kind, (code, ...), t)         stored, pending, permanent; all ECUs together; () = none
+    ("freeze", ecu, code, ((signal id, raw), ...), t)   a code has appeared
+    ("readiness", ecu, number, t)         the four bytes of PID 01
+    ("cleared", done, reason, t)          what came of order_clear()
+    ("scan", result, t)                   what came of order_scan(): see scan.py
+    ("adapter", text, kind, t)            kind: elm327, stn, clone
     ("state", name, t)                    searching, polling, asleep, lost
+    ("baud", rate, t)                     the owner sets the line to this rate, at once
     ("error", name, detail, t)
 
-A value comes only from a reply in which service, PID, ECU, ISO-TP length and data length all fit;
-anything else is counted and gives nothing. Nothing is repeated from memory: no reply, no value.
+Nothing is repeated from memory: no reply, no value. `readings` holds the newest value of each
+signal as long as it is true. Live data is in polling.py, trouble codes and freeze frames in
+diagnosis.py, the car's sleep in sleep.py.
 """
 
 from agent import signals
-from agent.obd import pids, plan, replies, services
+from agent.obd import plan, polling, replies, services, sleep
 from agent.obd.abilities import Abilities
+from agent.obd.diagnosis import Diagnosis
 from agent.obd.elm327 import Elm
+from agent.obd.polling import Polling
+from agent.obd.readings import Readings
+from agent.obd.timing import Timing
 
-# Settings and their defaults. Times in ms.
+# Settings and their defaults, beside those of sleep.py. Times in ms.
 DEFAULTS = {
     # signals to poll, short names, VSS paths or ids; None = what the PID table thinks worth it
     "signals": None,
@@ -33,84 +43,75 @@ DEFAULTS = {
     "tiers": (500, 1000, 10000, 1000),
     # signal -> its own period; 0 = as fast as the adapter can; adds to what `signals` names
     "periods": {},
-    "status_ms": 5000,  # PID 01: MIL and number of trouble codes; 0 = never
-    "dtc_ms": 60000,  # stored trouble codes; 0 = never
+    "status_ms": 5000,  # PID 01: MIL, number of trouble codes, readiness; 0 = never
+    "dtc_ms": 60000,  # trouble codes; 0 = never
+    "freeze": True,  # the freeze frame of a code that has appeared
     "vin": True,
     "voltage_ms": 30000,  # battery at the diagnostic connector, by the adapter; 0 = never
     "voltage_signal": signals.BATTERY_VOLTAGE,  # None where an input of its own measures it
     "bus_retry_ms": 5000,  # ignition off: how often the bus is tried
+    "rates": None,  # (rate of the line, rate to raise it to)
     # what an earlier Obd.memory held about adapter and car
     "memory": None,
 }
 
-PID_STATUS = 0x01
-MAX_ECUS = 8  # as in isotp.py
-SILENT_LIMIT = 5  # poll requests in a row without a word, then the bus is tested
-ABSENT_LIMIT = 5  # replies in a row without an ECU, until the others are believed alone
-MAP_TRIES = 3
-VIN_TRIES = 3
-DTC_TRIES = 5  # readings without an ECU that used to answer, until they are believed
-RETRY_MS = 10000  # VIN and trouble codes after a failed exchange
+HEADERLESS_LIMIT = 2  # replies without a header where there used to be one
 
 COUNTERS = (
-    "values",
-    "refused",  # replies that did not fit the request
-    "other_ecu",  # PIDs answered by an ECU that isn't the one we listen to for them
-    "incomplete",  # replies without an ECU that should have answered
     "negative",  # negative responses
     "headerless",  # the adapter lost its settings unnoticed
-    "silent_pids",  # PIDs that were asked for and not answered
 )
 
 
 class Obd:
-    """One adapter on one car. `memory` is worth keeping for the next start."""
+    """One adapter on one car. `memory` is worth keeping for the next start. `driver(counters,
+    memory, bus_retry_ms)` makes another driver than that of adapters: can_bus.CanBus."""
 
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, driver=None):
         self.settings = dict(DEFAULTS)
+        self.settings.update(sleep.DEFAULTS)
         for key in settings or {}:
-            if key not in DEFAULTS:
+            if key not in self.settings:
                 raise ValueError("obd.%s is not a setting" % key)
             self.settings[key] = settings[key]
         self.counters = {}
         for key in COUNTERS:
             self.counters[key] = 0
         self.memory = dict(self.settings["memory"] or {})
-        self._abilities = Abilities(self.memory)
+        self.readings = Readings()
         self._wanted = plan.wanted(self.settings)
-        self._elm = Elm(self.counters, self.memory, self.settings["bus_retry_ms"])
+        self._lives = {}  # signal -> ms for which its values are true
+        self._rpm_signal = signals.by_name("rpm")
         self._events = []
+        retry = self.settings["bus_retry_ms"]
+        if driver is None:
+            self._elm = Elm(self.counters, self.memory, retry, self.settings["rates"])
+        else:
+            self._elm = driver(self.counters, self.memory, retry)
+        self._can_focus = "focus" in self.memory  # a driver that has this puts it there
+        self._abilities = Abilities(self.memory)
+        self._timing = Timing()
+        self._diagnosis = Diagnosis(self.settings, self.counters, self._events)
+        self._polling = Polling(
+            self._wanted, self._abilities, self.counters, self._value, self._diagnosis.status
+        )
+        self._sleep = sleep.Sleep(self.settings)
         self._state = None
-        self._vin = None
-        self._maps = plan.Maps(MAX_ECUS)
-        self._dtc_ecus = []  # that answered the last complete reading
-        self._dtc_tries = 0
-        self._rediscover()
-        self._voltage_due = 0
-
-    def _rediscover(self):
-        """Everything that must be asked again when the bus comes back. What the ECUs said before
-        that they support stays: it is the same car, and one that is late must still be missed."""
-        self._map_index = 0
-        self._map_tries = 0
-        self._plan = None  # list of plan.Entry once the PIDs are known
-        self._doing = None  # what the request in flight is for
-        self._asked = b""
-        self._batch = []  # its entries of the plan
-        self._with_digit = False
-        self._silent = 0
+        self._job = None  # what the request in flight is for
+        self._last_job = None
+        self._pending = None  # (job, service, data, frames, ecu) once the right ECUs are shown
         self._headerless = 0
-        self._absent = {}  # ecu -> replies in a row without it although it has the PID
-        self._status = {}  # ecu -> first byte of PID 01
-        self._dtc_due = 0
-        self._vin_due = 0
-        self._vin_tries = 0
+        self._order = None  # a technician's, while it is carried out
+        self._trying = False  # a sleeping car is asked once
+        self._voltage_due = 0
+        self._look_due = 0  # the next look at a sleeping car's battery
+        self._slept_at = None  # when the adapter went to low power
 
     # What the owner calls
 
     def start(self, now):
         self._voltage_due = now + self.settings["voltage_ms"]
-        self._rediscover()
+        self._restart()
         self._enter("searching", now)
         self._elm.start(now)
 
@@ -122,16 +123,20 @@ class Obd:
 
     def take(self):
         """The events since the last call; only needed for those that poll() caused."""
-        events = self._events
-        self._events = []
+        events = list(self._events)
+        self._events.clear()
         return events
 
     def poll(self, now):
         """-> bytes to write, or None."""
+        self._watch(now)
         out = self._elm.poll(now)
         self._drain(now)
-        if out is None and self._elm.idle:
-            out = self._next(now)
+        if out is None:
+            if self._elm.idle:
+                out = self._next(now)
+            elif self._elm.parked:
+                out = self._rest(now)
         return out
 
     def wake(self, now):
@@ -141,6 +146,36 @@ class Obd:
             wait = self._due(now)
         return max(0, min(wait, 1000))
 
+    def ignition(self, level, now):
+        """The ignition's input: True, False, or None where there is none."""
+        self._sleep.ignition(level, now)
+
+    def moving(self):
+        """The car drives, as GPS says: a sleeping one is asked again."""
+        self._sleep.moving()
+
+    def order_clear(self, order, now):
+        """A technician orders the trouble codes cleared: see orders.Clearing. An event
+        ("cleared", ...) tells the outcome. Raises services.ServiceRefused where it cannot even be
+        tried."""
+        if self._state != "polling":
+            raise services.ServiceRefused("service 04: the car does not answer now")
+        if self._order is not None:
+            raise services.ServiceRefused("service 04: another order is under way")
+        from agent.obd.orders import Clearing  # seldom used
+
+        self._order = Clearing(order)
+
+    def order_scan(self, tests=False):
+        """Everything about the car once, between the polls; an event ("scan", ...) brings it.
+        False where the car does not answer now, or another order is under way."""
+        if self._state != "polling" or self._order is not None:
+            return False
+        from agent.obd.orders import Scanning  # seldom used
+
+        self._order = Scanning(self._elm.can, tests)
+        return True
+
     # Events of the adapter
 
     def _drain(self, now):
@@ -149,275 +184,265 @@ class Obd:
             if name == "reply":
                 self._reply(event[1], event[2], event[3], now)
             elif name == "voltage":
-                self._voltage_due = now + self.settings["voltage_ms"]
-                if self.settings["voltage_signal"] is not None:
-                    self._value(self.settings["voltage_signal"], event[1], now)
+                self._measured(event[1], now)
             elif name == "adapter":
-                self._abilities.identified(event[1])
-                self._events.append(("adapter", event[1], now))
+                self._abilities.identified()
+                self._events.append(("adapter", event[1], event[2], now))
             elif name == "bus":
-                self._rediscover()
+                self._bus_found(now)
+            elif name == "nobus":
+                self._bus_lost(now)
             elif name == "lost":
+                self._give_up("the adapter does not answer", now)
                 self._enter("lost", now)
-            elif name in ("nobus", "found"):
-                self._enter("searching", now)
+            elif name == "found":
+                self._enter("asleep" if self._sleep.asleep else "searching", now)
+            elif name == "baud":
+                self._events.append(("baud", event[1], now))
             elif name == "error":
                 self._events.append(("error", event[1], event[2], now))
                 if event[1] == "adapter_reset":
-                    self._enter("searching", now)
+                    self._was_reset(now)
+
+    def _restart(self):
+        """Everything that must be asked again when the bus comes (back)."""
+        self._polling.restart()
+        self._diagnosis.restart()
+        self._timing.restart()
+        self._job = self._last_job = self._pending = None
+        self._headerless = 0
+
+    def _bus_found(self, now):
+        self._restart()
+        self._sleep.bus(True, now)
+        if self._trying:
+            self._trying = False
+            self._sleep.tried(True, now)
+            self._enter("searching", now)
+
+    def _bus_lost(self, now):
+        self._give_up("the car does not answer", now)
+        self._sleep.bus(False, now)
+        if self._trying or self._sleep.asleep:
+            self._trying = False
+            self._elm.rest()
+            self._enter("asleep", now)
+        else:
+            self._enter("searching", now)
+
+    def _was_reset(self, now):
+        self._give_up("the adapter was reset", now)
+        if not self._sleep.asleep:
+            self._enter("searching", now)
+        elif self._sleep.level is None:
+            self._try(now)  # the battery broke down: perhaps the starter turned
 
     def _enter(self, state, now):
         if state != self._state:
             self._state = state
             self._events.append(("state", state, now))
 
+    def _measured(self, millivolts, now):
+        self._sleep.voltage(millivolts)
+        self._look_due = now + sleep.WATCH_MS
+        signal = self.settings["voltage_signal"]
+        if signal is not None and (not self._sleep.asleep or now >= self._voltage_due):
+            life = plan.LIFE_PERIODS * max(self.settings["voltage_ms"], 1000) + plan.LIFE_MS
+            self.counters["values"] += 1
+            self.readings.take(signal, millivolts, now, life)
+            self._events.append(("value", signal, millivolts, now))
+        if now >= self._voltage_due or not self._sleep.asleep:
+            self._voltage_due = now + self.settings["voltage_ms"]
+
     def _value(self, signal, raw, t):
-        self.counters["values"] += 1
+        """A value that polling has found."""
+        if signal == self._rpm_signal:
+            self._sleep.engine(raw, t)
+        life = self._lives.get(signal)
+        if life is None:
+            life = self._lives[signal] = self._wanted.life(signal)
+        self.readings.take(signal, raw, t, life)
         self._events.append(("value", signal, raw, t))
+
+    # Sleep
+
+    def _watch(self, now):
+        verdict = self._sleep.poll(now)
+        if verdict == sleep.FALL_ASLEEP:
+            if self._state != "lost":
+                self._give_up("the car sleeps", now)
+                self._enter("asleep", now)
+            self._elm.rest()
+            self._look_due = now
+        elif verdict == sleep.WAKE:
+            self._trying = False
+            if self._state != "lost":
+                self._enter("searching", now)
+            self._elm.release(now)
+        elif verdict == sleep.TRY:
+            self._try(now)
+        elif self._elm.asleep and now - self._slept_at >= self.settings["rest_voltage_ms"]:
+            self._elm.wake_up(now)  # for one look at the battery, which the set-up takes
+
+    def _try(self, now):
+        self._trying = True
+        self._elm.release(now)
+
+    def _rest(self, now):
+        """What a parked adapter is asked: nothing that goes to the car."""
+        if not self._sleep.asleep:
+            self._elm.release(now)
+            return self._elm.poll(now)
+        if self._sleep.rests(now) and self._elm.can_sleep and now < self._look_due:
+            self._slept_at = now
+            return self._elm.sleep(now)
+        if now >= self._look_due:
+            self._look_due = now + sleep.WATCH_MS
+            return self._elm.voltage(now)
+        return None
 
     # Requests
 
     def _next(self, now):
         """The request that is most due -> bytes or None."""
-        settings = self.settings
-        if self._plan is None:
-            self._doing = "map"
-            return self._ask(0x01, bytes([pids.BITMAPS[self._map_index]]), 0, now)
-        if self._silent >= SILENT_LIMIT:
-            self._doing = "ping"
-            return self._ask(0x01, b"\x00", 0, now)
-        if self._vin_wanted() and now >= self._vin_due:
-            self._vin_tries += 1
-            self._vin_due = now + RETRY_MS
-            self._doing = "vin"
-            return self._ask(0x09, b"\x02", 0, now)
-        if settings["dtc_ms"] and now >= self._dtc_due:
-            self._dtc_due = now + min(RETRY_MS, settings["dtc_ms"])
-            self._doing = "dtc"
-            return self._ask(0x03, b"", 0, now)
-        if settings["voltage_ms"] and now >= self._voltage_due:
-            self._voltage_due = now + settings["voltage_ms"]
-            return self._elm.voltage(now)
-        return self._next_batch(now)
-
-    def _next_batch(self, now):
         can = self._elm.can
-        batch = plan.pick(self._plan, self._abilities.batch(can), now)
-        if not batch:
+        if self._sleep.asleep and not self._trying:
+            self._elm.rest()
             return None
-        for entry in batch:
-            entry.sent(now)
-        asked = bytes([entry.pid for entry in batch])
-        frames = 0
-        if can and self._abilities.digit(len(batch)):
-            frames = self._maps.frames(asked)
-        self._batch = batch
-        self._with_digit = 0 < frames <= 15
-        self._doing = "poll"
-        return self._ask(0x01, asked, frames if self._with_digit else 0, now)
+        if self._pending is not None:
+            return self._ask_pending(now)
+        if not self._polling.ready:
+            return self._ask_polling(now, can)
+        units = None if self.memory["digit"] or not can else self._timing.wanted()
+        if units is not None:
+            return self._elm.timeout(units, now)
+        if self.settings["voltage_ms"] and now >= self._voltage_due:
+            self._voltage_due = now + self.settings["voltage_ms"]
+            return self._elm.voltage(now)
+        # One poll, one of the others: neither waits for the other's end.
+        out = None
+        if self._last_job != "poll":
+            out = self._ask_polling(now, can)
+        return out or self._ask_others(now, can) or self._ask_polling(now, can)
 
-    def _ask(self, service, data, frames, now):
-        self._asked = data
+    def _ask_polling(self, now, can):
+        found = self._polling.next(now, can)
+        if found is None:
+            return None
+        return self._ask("poll", 0x01, found[0], found[1], found[2], now)
+
+    def _ask_others(self, now, can):
+        question = None if self._order else self._diagnosis.next(now, can)
+        if question is not None:
+            return self._ask("diagnosis", question[0], question[1], 0, None, now)
+        if self._order is None:
+            return None
+        if self._focus() is not None:
+            return self._elm.listen(None, now)
+        self._job = self._last_job = "order"
+        try:
+            return self._order.next(self._elm, now)
+        except services.ServiceRefused as e:
+            self._give_up(str(e), now)
+            return None
+
+    def _ask(self, job, service, data, frames, ecu, now):
+        """A request, once the adapter shows the answers of `ecu` alone, or of all (None)."""
+        if self._focus() != ecu:
+            self._pending = (job, service, data, frames, ecu)
+            return self._elm.listen(ecu, now)
+        self._job = self._last_job = job
+        return self._elm.request(service, data, frames, now)
+
+    def _focus(self):
+        return self._elm.focus if self._can_focus else None
+
+    def _ask_pending(self, now):
+        job, service, data, frames, ecu = self._pending
+        self._pending = None
+        if self._focus() != ecu:
+            if job == "poll":
+                self._polling.cancel(now)
+            return None
+        self._job = self._last_job = job
         return self._elm.request(service, data, frames, now)
 
     def _due(self, now):
-        """ms until _next() has something to ask."""
-        if self._plan is None or self._silent >= SILENT_LIMIT:
+        """ms until poll() has something to ask."""
+        if self._elm.parked:
+            return max(0, self._look_due - now)
+        if self._elm.asleep:
+            return 1000
+        if self._order is not None:
             return 0
-        due = now + 1000
-        for entry in self._plan:
-            due = min(due, entry.due)
-        if self.settings["dtc_ms"]:
-            due = min(due, self._dtc_due)
+        due = min(self._polling.due(now), self._diagnosis.due(now))
         if self.settings["voltage_ms"]:
-            due = min(due, self._voltage_due)
-        if self._vin_wanted():
-            due = min(due, self._vin_due)
-        return due - now
-
-    def _vin_wanted(self):
-        return self.settings["vin"] and self._vin is None and self._vin_tries < VIN_TRIES
+            due = min(due, self._voltage_due - now)
+        return due
 
     # Replies
 
     def _reply(self, kind, messages, clean, now):
-        doing = self._doing
-        self._doing = None
-        messages = self._headers(messages, now)
-        if kind == replies.RESET or doing is None:
+        job = self._job
+        self._job = None
+        can = self._elm.can
+        if job == "order":
+            if self._order is not None and self._order.reply(kind, messages, clean):
+                self._end_order(now)
             return
-        if doing == "poll":
-            self._polled(kind, messages, clean, now)
-        elif doing == "map":
-            self._mapped(messages, now)
-        elif doing == "vin":
-            self._vin_read(messages)
-        elif doing == "dtc":
-            self._codes_read(messages, clean)
-        elif self._bitmaps(messages, b"\x00"):  # ping
-            self._silent = 0
-        else:
-            self._elm.search(now)
-            self._drain(now)
+        heard = bool(messages)
+        messages = self._without_refusals(messages, now)
+        if kind == replies.RESET or job is None:
+            return
+        if job == "diagnosis":
+            self._diagnosis.reply(messages, clean, now, can)
+        elif job == "poll":
+            if heard and not messages:
+                return  # refused or put off: the bus lives
+            before = self.counters["incomplete"]
+            result = self._polling.reply(kind, messages, clean, now, can)
+            self._learn(clean and self.counters["incomplete"] == before)
+            if result == polling.READY:
+                self._enter("polling", now)
+            elif result == polling.DEAD:
+                self._elm.search(now)
+                self._drain(now)
 
-    def _headers(self, messages, now):
+    def _learn(self, whole):
+        if whole and self._elm.latency is not None:
+            self._timing.answered(self._elm.latency)
+        elif not whole:
+            self._timing.missed()
+
+    def _without_refusals(self, messages, now):
         """Drops negative responses; notices an adapter that has lost its settings."""
         kept = []
+        ecus = self._polling.maps.ecus
         for message in messages:
             if services.negative(message[1]) is not None:
                 self.counters["negative"] += 1
-            elif message[0] == 0 and self._maps.ecus and 0 not in self._maps.ecus:
+                self._polling.alive()
+            elif message[0] == 0 and ecus and 0 not in ecus:
                 self.counters["headerless"] += 1
                 self._headerless += 1
             else:
                 self._headerless = 0
                 kept.append(message)
-        if self._headerless > 1:
+        if self._headerless >= HEADERLESS_LIMIT:
             self._headerless = 0
             self._enter("searching", now)
             self._elm.start(now)
         return kept
 
-    def _bitmaps(self, messages, asked):
-        """The valid answers to a request for one bitmap -> list of (ecu, payload)."""
-        found = []
-        for ecu, payload, _ in messages:
-            try:
-                services.live(payload, asked)
-                found.append((ecu, payload))
-            except services.ReplyError:
-                self.counters["refused"] += 1
-        return found
+    def _give_up(self, reason, now):
+        """An order that cannot be carried out any more."""
+        if self._order is not None:
+            self._order.lost(reason)
+            self._end_order(now)
 
-    def _mapped(self, messages, now):
-        base = pids.BITMAPS[self._map_index]
-        found = self._bitmaps(messages, self._asked)
-        for ecu, payload in found:
-            self._maps.add(ecu, base, payload[2:])
-        self._map_tries += 1
-        if not found and self._map_tries < MAP_TRIES:
-            return
-        if not self._maps.ecus:
-            self._elm.search(now)
-            self._drain(now)
-            return
-        self._map_tries = 0
-        while True:
-            self._map_index += 1
-            if self._map_index >= len(pids.BITMAPS):
-                break
-            if self._maps.owner(pids.BITMAPS[self._map_index]) is not None:
-                return
-        self._plan = plan.build(self._wanted, self._maps, now)
-        self._enter("polling", now)
-
-    def _vin_read(self, messages):
-        best = None
-        for message in messages:
-            try:
-                text = services.vin(message[1])
-            except services.ReplyError:
-                self.counters["refused"] += 1
-                continue
-            if best is None or message[0] < best[0]:
-                best = (message[0], text, message[2])
-        if best is not None:
-            self._vin = best[1]
-            self._events.append(("vin", best[1], best[2]))
-
-    def _codes_read(self, messages, clean):
-        """All ECUs' codes, or nothing: half a list would look like codes that went away."""
-        can = self._elm.can
-        found = ()
-        answered = []
-        for ecu, payload, _ in messages:
-            try:
-                found += services.trouble_codes(payload, 0x03, can)
-            except services.ReplyError:
-                clean = False
-            if ecu in answered:
-                clean = clean and not can  # on CAN one message holds all codes of an ECU
-            else:
-                answered.append(ecu)
-        if not messages:
-            return
-        t = messages[-1][2]
-        if not clean:
-            self.counters["refused"] += 1
-            return
-        self._dtc_tries += 1
-        for ecu in self._dtc_ecus:
-            if ecu not in answered and self._dtc_tries < DTC_TRIES:
-                return
-        self._dtc_tries = 0
-        self._dtc_ecus = answered
-        self._dtc_due = t + self.settings["dtc_ms"]
-        self._events.append(("dtc", "stored", found, t))
-
-    def _polled(self, kind, messages, clean, now):
-        got = []
-        fits = True
-        self._silent = 0 if messages else self._silent + 1
-        if messages and self._someone_missing(messages):
-            self.counters["incomplete"] += 1
-            return
-        for ecu, payload, t in messages:
-            try:
-                found = services.live(payload, self._asked)
-            except services.ReplyError:
-                self.counters["refused"] += 1
-                fits = False
-                continue
-            for pid, start in found:
-                if self._maps.owner(pid) != ecu or pid in got:
-                    self.counters["other_ecu"] += 1
-                else:
-                    got.append(pid)
-                    for signal, raw in pids.values(pid, payload, start):
-                        if signal in self._wanted:
-                            self._value(signal, raw, t)
-                if pid == PID_STATUS:
-                    self._watch_status(ecu, payload[start])
-        self._account(kind, got, fits, clean, now)
-        if self._elm.can:
-            self._abilities.learn(kind, len(self._batch), len(got), self._with_digit)
-
-    def _someone_missing(self, messages):
-        """True when an ECU is missing that answered not long ago.
-
-        Characters lost from one ECU's frame into the next one's can leave a frame of the right
-        length with wrong content; what gives it away is the other ECU's silence.
-        """
-        heard = [message[0] for message in messages]
-        missing = False
-        for ecu in self._maps.ecus:
-            if ecu in heard:
-                self._absent[ecu] = 0
-            elif self._maps.answers(ecu, self._asked):
-                times = self._absent.get(ecu, 0)
-                if times < ABSENT_LIMIT:
-                    self._absent[ecu] = times + 1
-                    missing = True
-        return missing
-
-    def _watch_status(self, ecu, status):
-        """Trouble codes are read at once when the MIL or their number changes."""
-        known = self._status.get(ecu)
-        if known is not None and known != status:
-            self._dtc_due = 0
-        if known is not None or len(self._status) < MAX_ECUS:
-            self._status[ecu] = status
-
-    def _account(self, kind, got, fits, clean, now):
-        """Who answered, who didn't, and when to ask them again."""
-        for entry in self._batch:
-            if entry.pid in got:
-                entry.answered()
-            elif not fits:
-                # One PID of an unexpected length spoils its whole message: ask each by itself.
-                if entry.alone or len(self._batch) == 1:
-                    entry.missed(now)
-                entry.alone = True
-            elif clean or kind == replies.NO_DATA:
-                self.counters["silent_pids"] += 1
-                entry.missed(now)
+    def _end_order(self, now):
+        self._job = None
+        self._events.append(self._order.event + (now,))
+        if self._order.event[0] == "cleared":
+            self._diagnosis.hurry()
+        self._order = None

@@ -20,13 +20,14 @@ LIMIT_MS = 180000
 
 
 class Scanner:
-    """One scan. `memory`: what an earlier Obd.memory held about adapter and car, or None."""
+    """One scan. `memory`: what an earlier Obd.memory held about adapter and car, or None;
+    `driver`: as poller.Obd has it."""
 
-    def __init__(self, memory=None, tests=False, limit_ms=LIMIT_MS):
+    def __init__(self, memory=None, tests=False, limit_ms=LIMIT_MS, driver=Elm):
         self.counters = {}
         self.memory = dict(memory or {})
         self.result = None
-        self._elm = Elm(self.counters, self.memory)
+        self._elm = driver(self.counters, self.memory)
         self._scan = None  # once the bus is found
         self._tests = tests
         self._limit = limit_ms

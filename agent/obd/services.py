@@ -111,9 +111,14 @@ def live(payload, asked):
     (`asked`: bytes), come once and have the length of the table, and together they must fill
     the message exactly; else ReplyError and no value at all.
     """
+    return [(pid, start) for pid, start, _ in parts(payload, asked)]
+
+
+def parts(payload, asked):
+    """As live(), each with its length: -> list of (pid, index of its first data byte, length)."""
     if len(payload) < 3 or payload[0] != 0x41:
         raise ReplyError("not a reply to service 01")
-    return [(pid, start) for pid, start, _ in split(payload, asked, 1)]
+    return split(payload, asked, 1)
 
 
 def split(payload, asked, gap):

@@ -84,6 +84,8 @@ class Elm327:
         fixed = {"ATZ": "\r\rELM327 v1.5", "ATI": "ELM327 v1.5", "ATRV": "12.6V", "ATDPN": "A6"}
         if text.startswith("AT"):
             return fixed.get(text, "OK")
+        if text.startswith("ST"):
+            return "?"
         request = unhexlify(text)
         lines = []
         for ecu, payload, _ in messages(self.table, request[0], request[1:]):

@@ -1,6 +1,6 @@
 """The adapter driver: set-up, the table of replies, deadlines, resets, silence."""
 
-from agent.obd import elm327, replies, services
+from agent.obd import driver, lines, replies, services
 from agent.obd.elm327 import Elm
 from agent.obd.replies import classify, millivolts
 
@@ -20,6 +20,7 @@ class Dialogue:
             "ATI": "ELM327 v1.5",
             "ATRV": "12.4V",
             "ATDPN": "A6",
+            "STI": "?",
             "0100": "SEARCHING...\r7E8064100BE3FA813",
         }
         self.elm.start(0)
@@ -65,11 +66,12 @@ class Dialogue:
 def test_set_up_sequence():
     talk = Dialogue().set_up()
     assert talk.sent == [
-        "ATZ", "ATE0", "ATL0", "ATS0", "ATH1", "ATAT1", "ATI", "ATRV", "ATSP0", "0100", "ATDPN",
+        "ATZ", "ATE0", "ATL0", "ATS0", "ATH1", "ATAT1", "ATI", "STI", "ATRV", "ATSP0", "0100",
+        "ATDPN",
     ]  # fmt: skip
     assert talk.events == [
         ("found",),
-        ("adapter", "ELM327 v1.5"),
+        ("adapter", "ELM327 v1.5", "clone"),
         ("voltage", 12400),
         ("bus", "6"),
     ]
@@ -222,7 +224,7 @@ def test_no_data_keeps_the_bus_and_no_connection_gives_it_up():
 
 def test_bus_errors_are_retried_before_the_bus_is_searched():
     talk = Dialogue().set_up()
-    for _ in range(elm327.BUS_ERRORS):
+    for _ in range(driver.BUS_ERRORS):
         assert talk.elm.idle
         talk.ask(1, b"\x0c")
         talk.feed("CAN ERROR\r\r>")
@@ -253,27 +255,29 @@ def test_response_pending_extends_the_deadline_but_not_for_ever():
 
 def test_deadlines_then_lost_then_found():
     talk = Dialogue().set_up()
-    for _ in range(elm327.LOST_AFTER):
+    for _ in range(driver.LOST_AFTER):
         while not talk.elm.idle:
             talk.step(100)
         talk.ask(1, b"\x0c")
         talk.step(1000)
-    assert [event[1] for event in talk.of("reply")] == [replies.TIMEOUT] * 3
-    assert len(talk.of("lost")) == 1 and talk.elm.wake(talk.now) == 2000
+    assert [event[1] for event in talk.of("reply")] == [replies.TIMEOUT] * driver.LOST_AFTER
+    assert len(talk.of("lost")) == 1
     talk.events.clear()
     start = talk.now
-    tries = 0
+    looks = 0
     while talk.now < start + 60000:
-        if talk.poll() == b"ATZ\r":
-            tries += 1
+        if talk.poll() == b"ATI\r":
+            looks += 1
         talk.now += 50
-    assert 4 <= tries <= 8 and talk.of("lost") == []  # said once
+    assert 60 <= looks <= 90 and talk.of("lost") == []  # said once
+    while talk.poll() != b"ATI\r":
+        talk.now += 50
     talk.sent.clear()
-    while "ATZ" not in talk.sent:
-        talk.step(50)
-    talk.feed("\r\rELM327 v1.5\r\r>")
+    back = talk.now
+    talk.feed("ELM327 v1.5\r\r>")
     talk.set_up()
     assert talk.elm.idle and talk.events[0] == ("found",)
+    assert talk.sent[0] == "ATZ" and talk.now - back < 1000
 
 
 def test_silence_in_the_set_up_is_tried_twice():
@@ -305,15 +309,28 @@ def test_alerts_are_told():
     assert talk.of("error") == [("error", "adapter_alert", "!ACT ALERT")]
 
 
-def test_older_buses_go_without_headers_and_one_pid_at_a_time():
-    talk = Dialogue()
-    talk.answers["ATDPN"] = "A3"
-    talk.answers["0100"] = "BUS INIT: ...OK\r486B104100BE3FA813AA"
-    talk.set_up(40)
-    assert not talk.elm.idle  # with headers that is no ISO-TP frame
-    talk.answers["0100"] = "BUS INIT: ...OK\r4100BE3FA813"
-    talk.set_up()
-    assert talk.elm.idle and not talk.elm.can and talk.sent[-1] == "ATH0"
+def test_older_buses_have_headers_and_check_bytes_and_one_pid_at_a_time():
+    for protocol, line in (
+        ("A1", "416B104100BE3FA81391"),
+        ("A2", "486B104100BE3FA813FB"),
+        ("A3", "486B104100BE3FA813BC"),
+        ("A4", "86F1104100BE3FA81380"),
+        ("5", "80F110064100BE3FA81380"),
+    ):
+        talk = Dialogue()
+        talk.answers["ATDPN"] = protocol
+        talk.answers["0100"] = "BUS INIT: ...OK\r" + line
+        talk.set_up()
+        assert talk.elm.idle and not talk.elm.can, protocol
+        assert talk.sent[-1] == "ATDPN" and talk.of("bus") == [("bus", protocol[-1])]
+        talk.ask(1, b"\x00")
+        talk.feed(line + "\r\r>")
+        payload = b"\x41\x00\xbe\x3f\xa8\x13"
+        assert talk.of("reply")[-1][2] == [(0x10, payload, talk.now)], protocol
+        wrong = line[:-3] + ("4" if line[-3] != "4" else "5") + line[-2:]
+        talk.ask(1, b"\x00")
+        talk.feed(wrong + "\r\r>")
+        assert talk.of("reply")[-1][2] == [] and not talk.of("reply")[-1][3], protocol
 
 
 def test_nothing_but_the_tables_and_read_requests_is_sent():
@@ -332,7 +349,7 @@ def test_endless_line_is_bounded():
     talk.ask(1, b"\x0c")
     for _ in range(1000):
         talk.feed("7E804410C1AF8" * 10)
-        assert len(talk.elm._line) <= elm327.MAX_LINE
+        assert len(talk.elm._lines.begun) <= lines.MAX_LINE
     talk.feed("\r\r>")
     assert talk.of("reply")[0][2] == [] and talk.counters["overlong"] == 1
 
@@ -352,3 +369,68 @@ def test_every_cut_gives_the_same_reply():
                 (0x7E8, b"\x41\x0c\x1a\xf8\x0d\x32", talk.now),
                 (0x7E9, b"\x41\x0d\x32", talk.now),
             ]
+
+
+def test_endless_answers_are_bounded():
+    talk = Dialogue().set_up()
+    talk.elm.voltage(talk.now)
+    talk.feed("12.4V\r" * 500 + ">")
+    assert talk.of("voltage")[-1] == ("voltage", 12400)
+    talk.ask(1, b"\x0c")
+    talk.feed("7E804410C1AF8\r" * 500 + ">")
+    assert len(talk.of("reply")[-1][2]) < 100 and talk.counters["isotp_too_long"] > 0
+
+
+# Who it is
+
+
+def test_an_stn_says_its_own_name():
+    talk = Dialogue()
+    talk.answers["ATI"] = "ELM327 v1.4b"
+    talk.answers["STI"] = "STN1110 v4.2.0"
+    talk.answers["STDI"] = "OBDLink SX r4.2"
+    talk.set_up()
+    assert talk.of("adapter") == [("adapter", "STN1110 v4.2.0, OBDLink SX r4.2", "stn")]
+
+
+def test_clones_are_told_from_what_they_copy():
+    for name, refused, kind in (
+        ("ELM327 v2.2", (), "elm327"),
+        ("ELM327 v1.3a", (), "elm327"),
+        ("ELM327 v1.0", ("ATAT1", "ATS0"), "elm327"),  # they came later
+        ("ELM327 v1.2", ("ATS0",), "elm327"),
+        ("ELM327 v1.5", (), "clone"),  # there never was one
+        ("ELM327 v1.5a", (), "clone"),
+        ("ELM327 v2.1", ("ATAT1",), "clone"),
+        ("OBDII v2.1", ("ATS0",), "clone"),
+        ("vgate", (), "clone"),
+        ("", (), None),
+    ):
+        talk = Dialogue()
+        talk.answers["ATZ"] = "\r\r" + (name or "X")
+        talk.answers["ATI"] = name
+        for command in refused:
+            talk.answers[command] = "?"
+        talk.set_up()
+        found = talk.of("adapter")
+        assert (found[0][2] if found else None) == kind, name
+        assert talk.memory["unsupported"] == [c for c in ("ATS0", "ATAT1") if c in refused]
+
+
+def test_another_adapter_voids_what_was_learned():
+    memory = {"identity": "ELM327 v1.5", "unsupported": ["ATAT1"], "digit": False, "rate": True}
+    talk = Dialogue(memory)
+    talk.answers["ATI"] = "ELM327 v2.2"
+    talk.set_up()
+    assert talk.memory["identity"] == "ELM327 v2.2" and talk.memory["unsupported"] == []
+    assert talk.memory["digit"] is None and talk.memory["rate"] is None
+
+
+def test_err94_that_stays_wants_the_power_off():
+    talk = Dialogue()
+    talk.answers["0100"] = "UNABLE TO CONNECT"
+    talk.set_up(60)
+    talk.feed("ERR94\r\r>")
+    talk.set_up(200)
+    told = [event for event in talk.of("error") if event[1] == "adapter_blocked"]
+    assert len(told) == 1 and talk.sent.count("ATFE") == 1
