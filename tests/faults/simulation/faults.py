@@ -19,14 +19,16 @@ def happen(world, fault):
 def heal(world):
     """All is well from here on, but for what was lost."""
     world.scheduler.trace("fault", "no more")
-    world.road.heal()
-    world.lane.heal()
-    world.broker.heal()
-    if not world.broker.is_up:
-        world.broker.start()
-    world.host.heal()
-    world.vehicle.disk.disarm()
-    world.vehicle.disk.capacity = max(world.settings["capacity"], 2 * world.settings["quota"])
+    for site in world.sites:
+        site.road.heal()
+        site.lane.heal()
+        site.broker.heal()
+        if not site.broker.is_up:
+            site.broker.start()
+        site.host.heal()
+    disk, settings = world.vehicle.disk, world.settings
+    disk.disarm()
+    disk.capacity = max(settings["capacity"], 2 * settings["quota"])
     world.vehicle.workload.gnss_error_ms = 0
 
 
@@ -35,118 +37,140 @@ def _later(world, ms, name, owner, value):
     world.scheduler.after(ms, setattr, owner, name, value)
 
 
+# Faults of the network, a broker or a room happen at one site, or, with ALL, at each.
+
+
 @_action("cut")
-def _cut(world):
-    world.road.cut()
+def _cut(world, where):
+    for site in world.chosen(where):
+        site.road.cut()
 
 
 @_action("dark")
-def _dark(world, ends):
-    world.road.darken(ends)
+def _dark(world, where, ends):
+    for site in world.chosen(where):
+        site.road.darken(ends)
 
 
 @_action("outage")
-def _outage(world, ms, is_silent):
-    if is_silent:
-        world.road.darken()
-    else:
-        world.road.cut()
-    world.road.is_down = True
-    _later(world, ms, "is_down", world.road, False)
+def _outage(world, where, ms, is_silent):
+    for site in world.chosen(where):
+        if is_silent:
+            site.road.darken()
+        else:
+            site.road.cut()
+        site.road.is_down = True
+        _later(world, ms, "is_down", site.road, False)
 
 
 @_action("stall")
-def _stall(world, ms):
-    world.road.stalled_until = world.scheduler.now + ms
+def _stall(world, where, ms):
+    for site in world.chosen(where):
+        site.road.stalled_until = world.scheduler.now + ms
 
 
 @_action("slow")
-def _slow(world, factor, ms):
-    world.road.slow = factor
-    _later(world, ms, "slow", world.road, 1)
+def _slow(world, where, factor, ms):
+    for site in world.chosen(where):
+        site.road.slow = factor
+        _later(world, ms, "slow", site.road, 1)
 
 
 @_action("flap")
-def _flap(world, ms, every):
-    for at in range(0, ms, every):
-        world.scheduler.after(at, world.road.cut)
+def _flap(world, where, ms, every):
+    for site in world.chosen(where):
+        for at in range(0, ms, every):
+            world.scheduler.after(at, site.road.cut)
 
 
 @_action("broker crash")
-def _broker_crash(world, mode, ms):
-    if world.broker.is_up:
-        world.broker.crash(mode)
-        world.scheduler.after(ms, world.broker.start)
+def _broker_crash(world, where, mode, ms):
+    for site in world.chosen(where):
+        if site.broker.is_up:
+            site.broker.crash(mode)
+            world.scheduler.after(ms, site.broker.start)
 
 
 @_action("broker snapshot")
-def _broker_snapshot(world):
-    if world.broker.is_up:
-        world.broker.snapshot()
+def _broker_snapshot(world, where):
+    for site in world.chosen(where):
+        if site.broker.is_up:
+            site.broker.snapshot()
 
 
 @_action("broker refuses")
-def _broker_refuses(world, code, ms):
-    world.broker.refuses = code
-    world.road.cut()
-    _later(world, ms, "refuses", world.broker, 0)
+def _broker_refuses(world, where, code, ms):
+    for site in world.chosen(where):
+        site.broker.refuses = code
+        site.road.cut()
+        _later(world, ms, "refuses", site.broker, 0)
 
 
 @_action("broker loses")
-def _broker_loses(world, share, ms):
-    world.broker.loses = share
-    _later(world, ms, "loses", world.broker, 0.0)
+def _broker_loses(world, where, share, ms):
+    for site in world.chosen(where):
+        site.broker.loses = share
+        _later(world, ms, "loses", site.broker, 0.0)
 
 
 @_action("broker repeats")
-def _broker_repeats(world, share, ms):
-    world.broker.repeats = share
-    _later(world, ms, "repeats", world.broker, 0.0)
+def _broker_repeats(world, where, share, ms):
+    for site in world.chosen(where):
+        site.broker.repeats = share
+        _later(world, ms, "repeats", site.broker, 0.0)
 
 
 @_action("broker shuffles")
-def _broker_shuffles(world, within, ms):
-    world.broker.shuffles = within
-    _later(world, ms, "shuffles", world.broker, 0)
+def _broker_shuffles(world, where, within, ms):
+    for site in world.chosen(where):
+        site.broker.shuffles = within
+        _later(world, ms, "shuffles", site.broker, 0)
 
 
 @_action("broker forgets a subscription")
-def _forget_subscription(world):
-    world.broker.forget_subscriptions(world.vehicle.name)
+def _forget_subscription(world, where):
+    for site in world.chosen(where):
+        site.broker.forget_subscriptions(world.vehicle.name)
 
 
 @_action("broker refuses subscriptions")
-def _refuse_subscriptions(world, ms):
-    world.broker.refuses_subscriptions = True
-    world.road.cut()
-    _later(world, ms, "refuses_subscriptions", world.broker, False)
+def _refuse_subscriptions(world, where, ms):
+    for site in world.chosen(where):
+        site.broker.refuses_subscriptions = True
+        site.road.cut()
+        _later(world, ms, "refuses_subscriptions", site.broker, False)
 
 
 @_action("room crash")
-def _room_crash(world, point, ms):
-    if world.host.is_up:
-        world.host.crash_at(point, ms)
+def _room_crash(world, where, point, ms):
+    for site in world.chosen(where):
+        if site.host.is_up:
+            site.host.crash_at(point, ms)
 
 
 @_action("room cut")
-def _room_cut(world):
-    world.lane.cut()
+def _room_cut(world, where):
+    for site in world.chosen(where):
+        site.lane.cut()
 
 
 @_action("room dark")
-def _room_dark(world, ends):
-    world.lane.darken(ends)
+def _room_dark(world, where, ends):
+    for site in world.chosen(where):
+        site.lane.darken(ends)
 
 
 @_action("store refuses")
-def _store_refuses(world, ms):
-    world.host.store.refuses = True
-    _later(world, ms, "refuses", world.host.store, False)
+def _store_refuses(world, where, ms):
+    for site in world.chosen(where):
+        site.host.store.refuses = True
+        _later(world, ms, "refuses", site.host.store, False)
 
 
 @_action("room clock")
-def _room_clock(world, ms):
-    world.host.offset_ms += ms
+def _room_clock(world, where, ms):
+    for site in world.chosen(where):
+        site.host.offset_ms += ms
 
 
 @_action("power cut")

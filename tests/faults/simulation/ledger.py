@@ -51,6 +51,7 @@ class Ledger:
         self._fresh = {}  # file -> the same, not yet synced
         self._nonces = set()
         self.life = 0  # run of the agent
+        self.is_alone = True  # one room writes to the store
         self.counters = {"sealed": 0, "flushed": 0, "stored": 0, "in_gaps": 0, "sealings": 0}
 
     def fail(self, name, text):
@@ -162,7 +163,9 @@ class Ledger:
             if entry.plaintext != frame.plaintext:
                 self.fail("wrong frame", f"{entry} is stored with another text")
             if entry.is_stored:
-                self.fail("stored twice", str(entry))
+                if self.is_alone:
+                    self.fail("stored twice", str(entry))
+                continue  # another room's memory is not ours; the store takes it once
             entry.is_stored = True
             self.counters["stored"] += 1
             self._settle(entry)

@@ -51,27 +51,58 @@ def _span(r, low, high):
     return int(low * (high / low) ** r.random())
 
 
-# The network of the vehicle
+# The network of the vehicle; a site is a broker with its room, and the ways to both
+
+ALL = -1
+
+
+def _where(r):
+    """Number of the site, or ALL: the vehicle's radio, a whole data centre."""
+    return r.choice((0, 1, ALL))
+
 
 _ENDS = ((0,), (1,), (0, 1))
-_kind("cut", 12)(lambda r: ())
-_kind("dark", 6)(lambda r: (r.choice(_ENDS),))
-_kind("outage", 4)(lambda r: (_span(r, 2000, 40 * MINUTE_MS), r.random() < 0.5))
-_kind("stall", 6)(lambda r: (_span(r, 500, 4 * MINUTE_MS),))
-_kind("slow", 4)(lambda r: (r.choice((5, 20, 60)), _span(r, 5000, 10 * MINUTE_MS)))
-_kind("flap", 2)(lambda r: (_span(r, 10000, 5 * MINUTE_MS), _span(r, 500, 20000)))
+_kind("cut", 12)(lambda r: (_where(r),))
+_kind("dark", 6)(
+    lambda r: (
+        _where(r),
+        r.choice(_ENDS),
+    )
+)
+_kind("outage", 4)(lambda r: (_where(r), _span(r, 2000, 40 * MINUTE_MS), r.random() < 0.5))
+_kind("stall", 6)(
+    lambda r: (
+        _where(r),
+        _span(r, 500, 4 * MINUTE_MS),
+    )
+)
+_kind("slow", 4)(lambda r: (_where(r), r.choice((5, 20, 60)), _span(r, 5000, 10 * MINUTE_MS)))
+_kind("flap", 2)(lambda r: (_where(r), _span(r, 10000, 5 * MINUTE_MS), _span(r, 500, 20000)))
 
 # The broker
 
 _MODES = ("keeps", "forgets", "snapshot")
-_kind("broker crash", 4)(lambda r: (r.choice(_MODES), _span(r, 500, 10 * MINUTE_MS)))
-_kind("broker snapshot", 4)(lambda r: ())
-_kind("broker refuses", 2)(lambda r: (r.choice((3, 4, 5)), _span(r, 1000, 3 * MINUTE_MS)))
-_kind("broker loses", 4)(lambda r: (r.choice((0.1, 0.5, 1.0)), _span(r, 5000, 20 * MINUTE_MS)))
-_kind("broker repeats", 4)(lambda r: (r.choice((0.1, 0.5, 1.0)), _span(r, 5000, 20 * MINUTE_MS)))
-_kind("broker shuffles", 4)(lambda r: (_span(r, 50, 20000), _span(r, 5000, 20 * MINUTE_MS)))
-_kind("broker forgets a subscription", 2)(lambda r: ())
-_kind("broker refuses subscriptions", 1)(lambda r: (_span(r, 1000, 3 * MINUTE_MS),))
+_kind("broker crash", 4)(lambda r: (_where(r), r.choice(_MODES), _span(r, 500, 10 * MINUTE_MS)))
+_kind("broker snapshot", 4)(lambda r: (_where(r),))
+_kind("broker refuses", 2)(
+    lambda r: (_where(r), r.choice((3, 4, 5)), _span(r, 1000, 3 * MINUTE_MS))
+)
+_kind("broker loses", 4)(
+    lambda r: (_where(r), r.choice((0.1, 0.5, 1.0)), _span(r, 5000, 20 * MINUTE_MS))
+)
+_kind("broker repeats", 4)(
+    lambda r: (_where(r), r.choice((0.1, 0.5, 1.0)), _span(r, 5000, 20 * MINUTE_MS))
+)
+_kind("broker shuffles", 4)(
+    lambda r: (_where(r), _span(r, 50, 20000), _span(r, 5000, 20 * MINUTE_MS))
+)
+_kind("broker forgets a subscription", 2)(lambda r: (_where(r),))
+_kind("broker refuses subscriptions", 1)(
+    lambda r: (
+        _where(r),
+        _span(r, 1000, 3 * MINUTE_MS),
+    )
+)
 
 # The room
 
@@ -79,11 +110,26 @@ _POINTS = (
     "now", "before commit", "after commit", "before reserve", "after reserve", "before pubacks",
     "among pubacks", "before downs",
 )  # fmt: skip
-_kind("room crash", 6)(lambda r: (r.choice(_POINTS), _span(r, 1000, 30 * MINUTE_MS)))
-_kind("room cut", 4)(lambda r: ())
-_kind("room dark", 3)(lambda r: (r.choice(_ENDS),))
-_kind("store refuses", 3)(lambda r: (_span(r, 200, 10 * MINUTE_MS),))
-_kind("room clock", 1)(lambda r: (r.choice((-HOUR_MS, -5000, -300, 700, 20000, HOUR_MS)),))
+_kind("room crash", 6)(lambda r: (_where(r), r.choice(_POINTS), _span(r, 1000, 30 * MINUTE_MS)))
+_kind("room cut", 4)(lambda r: (_where(r),))
+_kind("room dark", 3)(
+    lambda r: (
+        _where(r),
+        r.choice(_ENDS),
+    )
+)
+_kind("store refuses", 3)(
+    lambda r: (
+        _where(r),
+        _span(r, 200, 10 * MINUTE_MS),
+    )
+)
+_kind("room clock", 1)(
+    lambda r: (
+        _where(r),
+        r.choice((-HOUR_MS, -5000, -300, 700, 20000, HOUR_MS)),
+    )
+)
 
 # The vehicle
 
@@ -122,6 +168,7 @@ def settings(r):
         "flush_ms": r.choice((2000, 10000, 60000)),
         "window": r.choice((1, 4, 16, 16)),
         "backlog_rate": r.choice((0, 0, 300, 2000)),
+        "sites": 1 if r.random() < 0.7 else 2,
         "keepalive": r.choice((15, 60)),
         "latency": _span(r, 2, 600),
         "jitter": _span(r, 1, 200),

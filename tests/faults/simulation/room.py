@@ -26,7 +26,8 @@ POINTS = (
 class RoomHost:
     """`start()`, `crash(down_ms)`; `crash_at`: at this point of the next batch."""
 
-    def __init__(self, world, inner, name="room"):
+    def __init__(self, world, inner, name):
+        self.site = None  # where it is
         self._world = world
         self._scheduler = world.scheduler
         self._name = name
@@ -106,7 +107,7 @@ class RoomHost:
         }
         life = self._life
         self.client = Client(
-            self._scheduler, self._world.lane, self._world.broker,
+            self._scheduler, self.site.lane, self.site.broker,
             lambda: self._scheduler.after(0, self._events, life), self._name, options,
         )  # fmt: skip
         self.client.start()

@@ -13,6 +13,7 @@ from agent import port
 from agent.clock import Clock
 from agent.comms import session as sessions
 from agent.comms.bootcount import BootCountError, next_boot
+from agent.comms.budget import Budget
 from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
@@ -95,7 +96,7 @@ class Vehicle:
             "vehicle": self.name,
             "keys": {"room_key_id": "00112233", "room_public": "ab" * 32, "psk": "cd" * 32},
             "mqtt": {
-                "host": "broker",
+                "brokers": [{"host": f"site-{n}"} for n in range(s["sites"])],
                 "keepalive_s": s["keepalive"],
                 "window": s["window"],
                 "backlog_bytes_per_s": s["backlog_rate"],
@@ -148,12 +149,25 @@ class Vehicle:
         self.recorder = parts.Recorder(self.journal, self.clock)
         self.recorder.report_ms = REPORT_MS
         mqtt = self.config["mqtt"]
+        budget = Budget(self.disk, mqtt["budget_bytes_per_day"], mqtt["budget_floor_bytes"])
         self.link = parts.Link(
-            self.journal, self.scheduler.random.randrange, mqtt["window"], s["backlog_rate"]
+            self.journal,
+            self.scheduler.random.randrange,
+            mqtt["window"],
+            mqtt["backlog_bytes_per_s"],
+            len(mqtt["brokers"]),
+            budget,
         )
         self.inbox = parts.Inbox()
         self.uplink = parts.Uplink(
-            self.config, self.now, self.log, self.link, self.inbox, self.journal, self.clock
+            self.config,
+            self.now,
+            self.log,
+            self.link,
+            self.inbox,
+            self.journal,
+            self.clock,
+            budget,
         )
         self.uplink.on_connected = self._on_connected
         self.watch = invariants.Watch(self)
@@ -329,6 +343,7 @@ class Vehicle:
 
     def connect(self, options, notify):
         """The MQTT client that the uplink asks for."""
+        site = self.world.sites[int(options.host[-1])]
         options = {
             "keepalive": options.keepalive,
             "connect_timeout": options.connect_timeout,
@@ -338,7 +353,7 @@ class Vehicle:
             "manual": False,
         }
         self.client = invariants.Watched(
-            Client(self.scheduler, self.world.road, self.world.broker, notify, self.name, options),
+            Client(self.scheduler, site.road, site.broker, notify, self.name, options),
             self,
         )
         return self.client

@@ -14,6 +14,7 @@ from pathlib import Path
 from agent import port, uplink
 from agent.comms.session import Identity
 from tests.faults.simulation import faults, tasks
+from tests.faults.simulation import plan as plans
 from tests.faults.simulation.broker import Broker
 from tests.faults.simulation.ledger import Violation
 from tests.faults.simulation.network import Route
@@ -50,6 +51,16 @@ class Result:
     lines: list
 
 
+@dataclass
+class Site:
+    """A broker, the vehicle's way to it, and the room behind it. Rooms share the store."""
+
+    broker: Broker
+    road: Route
+    lane: Route
+    host: RoomHost
+
+
 class World:
     """The parts know each other through it."""
 
@@ -67,14 +78,27 @@ class World:
             Mqtt("127.0.0.1", 1883, "room", None, None, 60, False, (), None),
             Path("none"),
         )
-        self.broker = Broker(self.scheduler)
-        self.road = Route(self.scheduler, s["latency"], s["jitter"], s["bandwidth"])
-        self.lane = Route(self.scheduler, 1, 3, 10000)  # between broker and room
         identity = Identity(_NAME, room_key, _ROOM_KEY.public, _PSK, 1)
         self.vehicle = Vehicle(self, _NAME, identity)
         self.ledger = self.vehicle.ledger
-        inner = SqliteStore(":memory:") if s["sqlite"] else MemoryStore()
-        self.host = RoomHost(self, inner)
+        self.ledger.is_alone = s["sites"] == 1
+        self.store = SqliteStore(":memory:") if s["sqlite"] else MemoryStore()
+        self.sites = [self._site(n) for n in range(s["sites"])]
+
+    def _site(self, n):
+        s, scheduler = self.settings, self.scheduler
+        site = Site(
+            Broker(scheduler),
+            Route(scheduler, s["latency"], s["jitter"], s["bandwidth"]),
+            Route(scheduler, 1, 3, 10000),
+            RoomHost(self, self.store, f"room-{n}"),
+        )
+        site.host.site = site
+        return site
+
+    def chosen(self, where):
+        """The sites that a fault means."""
+        return self.sites if where == plans.ALL else [self.sites[where % len(self.sites)]]
 
     def utc(self):
         """The true time, UTC ms."""
@@ -96,18 +120,18 @@ class World:
             except Violation as e:
                 violation = e.name, str(e)
             finally:
-                self.host.store.inner.close()
-        scheduler, vehicle, host = self.scheduler, self.vehicle, self.host
-        crashes = vehicle.counters["power_cuts"] + vehicle.counters["kills"]
-        crashes += host.counters["crashes"] + self.broker.counters["crashes"]
+                self.store.close()
+        scheduler, vehicle = self.scheduler, self.vehicle
         counters = {
             "vehicle": vehicle.counters,
             "frames": self.ledger.counters,
             "disk": vehicle.disk.counters,
-            "broker": self.broker.counters,
-            "room": host.counters,
-            "store": host.store.counters,
+            "broker": _sum([site.broker.counters for site in self.sites]),
+            "room": _sum([site.host.counters for site in self.sites]),
+            "store": _sum([site.host.store.counters for site in self.sites]),
         }
+        crashes = vehicle.counters["power_cuts"] + vehicle.counters["kills"]
+        crashes += counters["room"]["crashes"] + counters["broker"]["crashes"]
         return Result(
             self.plan.seed, scheduler.now, settled, scheduler.events, crashes, scheduler.digest(),
             counters, violation, list(scheduler.lines),
@@ -117,7 +141,8 @@ class World:
         scheduler = self.scheduler
         for fault in self.plan.faults:
             scheduler.at(fault.at, faults.happen, self, fault)
-        self.host.start()
+        for site in self.sites:
+            site.host.start()
         self.vehicle.boot_after(0)
         scheduler.run(self.plan.duration)
         faults.heal(self)
@@ -133,7 +158,7 @@ class World:
 
     def _is_settled(self):
         vehicle = self.vehicle
-        if self.ledger.owed or not vehicle.is_up or not self.host.is_up or vehicle.is_over:
+        if self.ledger.owed or not vehicle.is_up or vehicle.is_over:
             return False
         return not vehicle.journal.frames_left() and not vehicle.has_unwritten()
 
@@ -149,6 +174,10 @@ class World:
                 "lost in silence", f"{lost[0]} is neither delivered nor reported; {where}"
             )
         self.ledger.fail("not delivered", f"{owed[0] if owed else ''}; {where}")
+
+
+def _sum(rows):
+    return {name: sum(row[name] for row in rows) for name in rows[0]}
 
 
 @contextmanager
