@@ -18,6 +18,8 @@ from agent.obd.can_isotp import Receiver
 # An ECU has 50 ms to begin its answer (P2, ISO 15765-4); gateways and this machine's own delays
 # take more, so that it is what an ELM327 waits by itself.
 REPLY_MS = 200
+# Once one ECU has answered, the others have as long: they were asked at the same moment.
+OTHERS_MS = 60
 _UNIT = 4096  # µs of one unit of timeout(), as an adapter has it
 # "Response pending": as in elm327.py
 WAIT_MS = 5000
@@ -87,6 +89,7 @@ class CanBus:
         self._is_waiting = False
         self._sent_at = 0
         self._frames = 0  # that the caller counts on; 0: unknown
+        self._others_until = None
         self._pending = {}  # ecu -> until when it has asked for patience
         self._had_error = False
 
@@ -188,6 +191,7 @@ class CanBus:
             for message in self._receiver.messages[before:]:
                 self._patience(message)
                 self.latency = now - self._sent_at
+                self._others_until = now + OTHERS_MS
         self._expire(now)
 
     def poll(self, now):
@@ -238,6 +242,8 @@ class CanBus:
     def _deadline(self):
         """When the exchange is over if nothing more comes."""
         deadline = self._sent_at + self._reply_ms
+        if self._others_until is not None:
+            deadline = min(deadline, self._others_until)
         for until in self._pending.values():
             deadline = max(deadline, until)
         due = self._receiver.next_due()
