@@ -30,7 +30,8 @@ from agent.comms.seal import (
 from tools.room.intake import Intake
 from tools.room.intervals import IntervalSet
 from tools.room.live import LiveSession, LiveVehicle, derive, statement_of
-from tools.room.store import Presence, Session, StoreError
+from tools.room.store import Event, Presence, Session, StoreError
+from tools.room.twins import EVENT, PLACE, Twins
 
 DOWN_BLOCK = 64  # numbers reserved at once: one more transaction in 64 acknowledgements
 MAX_SESSIONS = 30000  # in memory, about 4 KB each; a fleet of 20,000 has one current session each
@@ -45,10 +46,10 @@ _FRAME_BYTES = MAX_FRAME - OVERHEAD - 32
 DAY_MS = 24 * 3600 * 1000
 _LANES = ("s", "a", "t", "b", "p", "d")
 COUNTERS = (
-    "messages", "topic", "own", "opens", "opens_known", "open_format", "unknown_vehicle",
+    "messages", "topic", "own", "opens", "opens_known", "open_format", "unknown_vehicle", "revoked",
     "unknown_room_key", "wrong_generation", "wrong_mac", "sid_taken", "frames", "duplicates",
     "unknown_session", "frame_format", "frame_seal", "malformed", "records_refused", "presence",
-    "acks", "asked_again", "asked_open", "store_errors",
+    "duplicate_identity", "acks", "asked_again", "asked_open", "store_errors",
 )  # fmt: skip
 
 
@@ -63,12 +64,14 @@ class Room:
         self._vehicles = {}  # name -> LiveVehicle; bounded by what the keys know
         self._dirty = {}  # name -> LiveVehicle with pending acknowledgements
         self._holed = {}  # (vehicle, sid) -> LiveSession with holes
+        self._twins = Twins()
         self._looked = None  # when holes were last looked at
         self._failed = None  # when the store last refused a block of down numbers
 
     def handle(self, messages, now):
         """Takes a list of (topic, payload); returns what to publish. Raises StoreError."""
         work = Intake(now, self.counters)
+        work.twins = self._twins.stage(now)
         try:
             # A session's open may have been overtaken by its first frames: opens go first.
             for is_open in (True, False):
@@ -81,6 +84,7 @@ class Room:
             self.counters["store_errors"] += 1
             raise
         self.counters = work.counters
+        self._twins.apply(work.twins)
         self._apply(work)
         return self._answer(work, now)
 
@@ -120,7 +124,7 @@ class Room:
         if lane == "d":
             work.count("own")
         elif name not in self.keys.vehicles:
-            work.count("unknown_vehicle")
+            work.count(self.keys.why_not(name, None))
         elif lane == "s":
             self._take_open(work, name, payload)
         elif lane == "p":
@@ -172,6 +176,7 @@ class Room:
             work.count("sid_taken")  # by a session whose secret is no longer valid
             return None
         work.count("opens")
+        work.twins.opened(row, self.store.sessions(name))
         live = LiveSession(row, keys, (), self.store.gaps(name, row.sid), ())
         work.open(live)
         return live
@@ -179,14 +184,11 @@ class Room:
     def _derive(self, row, work=None):
         """The keys of a session, or None where the room has no longer what it takes."""
         room_key = self.keys.room_keys.get(row.key_id)
-        secret = self.keys.vehicles.get(row.vehicle)
-        why = None
-        if secret is None:
-            why = "unknown_vehicle"
-        elif room_key is None:
+        secret = self._secret(row)
+        if room_key is None:
             why = "unknown_room_key"
-        elif secret.generation != row.generation:
-            why = "wrong_generation"
+        elif secret is None:
+            why = self.keys.why_not(row.vehicle, row.generation)
         else:
             try:
                 return derive(room_key, secret, row, row.vehicle)
@@ -198,10 +200,12 @@ class Room:
 
     def _is_valid(self, row):
         """False when the vehicle's secret or the room's key has since been taken away."""
+        return self._secret(row) is not None and row.key_id in self.keys.room_keys
+
+    def _secret(self, row):
+        """What a session's keys are derived from, or None where it opens nothing any more."""
         secret = self.keys.vehicles.get(row.vehicle)
-        if secret is None or secret.generation != row.generation:
-            return False
-        return row.key_id in self.keys.room_keys
+        return None if secret is None else secret.of(row.generation)
 
     def _session(self, work, name, sid):
         """LiveSession that is open, or None."""
@@ -268,6 +272,11 @@ class Room:
             return
         work.count("frames")
         work.frame(live, number, lane, plaintext)
+        alarm = work.twins.frame(name, sid, lane == "t")
+        if alarm:
+            work.count("duplicate_identity")
+            t = work.write.frames[-1].last_t or 0
+            work.write.events.append(Event(live.row, number, PLACE, t, EVENT, alarm, work.now))
 
     def _take_presence(self, work, name, payload):
         if len(payload) != 5 or payload[0] > 1:
@@ -275,6 +284,8 @@ class Room:
             return
         work.count("presence")
         online, sid = payload[0] == 1, bytes(payload[1:])
+        if online and ((name, sid) in self._sessions or (name, sid) in work.opened):
+            work.twins.born(name, sid)  # no question to the store: anybody can write presence
         last = work.write.presence.get(name) or self._vehicle(name).last.presence
         if last is not None and not online and sid != last.sid:
             return  # the will of a connection that has long been followed by another

@@ -2,9 +2,12 @@
 
     {"room_key_id": "1f2e3d4c",                      of new vehicles
      "room_keys": {"1f2e3d4c": "<64 hex>"},          private X25519 keys by id
-     "vehicles": {"v-abc": {"psk": "<64 hex>", "generation": 1}},
+     "vehicles": {"v-abc": {"psk": "<64 hex>", "generation": 2,
+                            "older": {"1": "<64 hex>"},      still open: a backlog may need it
+                            "revoked_generations": [0]},
+                  "v-def": {"generation": 1, "revoked": "2026-05-04T08:00:00Z"}},
      "mqtt": {"host": "127.0.0.1", "port": 1883, ...},
-     "database": "room.db"}                          relative to the file's folder
+     "database": "room.db"}                          relative to the file's folder, as TLS files are
 
 A wrong key is named in the error; a secret's value never is.
 """
@@ -19,6 +22,7 @@ from agent import port
 FILE = "room.json"
 VEHICLE = re.compile(r"[a-z0-9-]{1,24}")
 DEFAULT_TOPICS = ("p1/+/s", "p1/+/a", "p1/+/t", "p1/+/b", "p1/+/p")
+MAX_GENERATION = 65535  # two bytes on the wire
 _REQUIRED = object()
 
 
@@ -36,10 +40,20 @@ class RoomKey:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A vehicle's pre-shared key and which one it is."""
+    """A vehicle's pre-shared key and which one it is; those before it that still open a backlog
+    (generation -> key), and those that open nothing any more."""
 
-    psk: bytes
+    psk: bytes = field(repr=False)
     generation: int
+    older: dict = field(default_factory=dict, repr=False)
+    revoked: frozenset = frozenset()
+
+    def of(self, generation):
+        """Secret of that generation, or None where it opens nothing here."""
+        if generation == self.generation:
+            return self
+        psk = self.older.get(generation)
+        return None if psk is None else Secret(psk, generation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +75,17 @@ class RoomFile:
 
     room_key_id: bytes
     room_keys: dict = field(repr=False)  # id (4 bytes) -> RoomKey
-    vehicles: dict = field(repr=False)  # vehicle -> Secret
+    vehicles: dict = field(repr=False)  # vehicle -> Secret, without those that are revoked
     mqtt: Mqtt
     database: Path
+    revoked: frozenset = frozenset()  # vehicles that nothing is taken from any more
+
+    def why_not(self, vehicle, generation):
+        """The counter of a session open whose key is not there."""
+        secret = self.vehicles.get(vehicle)
+        if secret is None:
+            return "revoked" if vehicle in self.revoked else "unknown_vehicle"
+        return "revoked" if generation in secret.revoked else "wrong_generation"
 
 
 def key_id(public):
@@ -108,19 +130,45 @@ def _room(raw, folder):
     if current not in keys:
         raise KeysError(f"room_key_id: {current.hex()} is not in room_keys")
     vehicles = {}
+    revoked = set()
     for name, value in _get(raw, "", "vehicles", dict, {}).items():
-        where = f"vehicles.{name}"
         if not VEHICLE.fullmatch(name):
-            raise KeysError(f"{where}: an id has 1 to 24 characters of a-z, 0-9 and -")
-        _group(value, where + ".", ("psk", "generation"))
-        psk = _hex(_get(value, where + ".", "psk", str), where + ".psk", 32)
-        vehicles[name] = Secret(psk, _int(value, where + ".", "generation", 0, 65535))
-    mqtt = _mqtt(_get(raw, "", "mqtt", dict))
+            raise KeysError(f"vehicles.{name}: an id has 1 to 24 characters of a-z, 0-9 and -")
+        secret = _secret(value, f"vehicles.{name}.")
+        if secret is None:
+            revoked.add(name)
+        else:
+            vehicles[name] = secret
+    mqtt = _mqtt(_get(raw, "", "mqtt", dict), folder)
     database = folder / _get(raw, "", "database", str, "room.db")
-    return RoomFile(current, keys, vehicles, mqtt, database)
+    return RoomFile(current, keys, vehicles, mqtt, database, frozenset(revoked))
 
 
-def _mqtt(raw):
+def _secret(raw, prefix):
+    """Secret of a vehicle, or None where it is revoked."""
+    _group(raw, prefix, ("psk", "generation", "older", "revoked_generations", "revoked"))
+    generation = _int(raw, prefix, "generation", 0, MAX_GENERATION)
+    older = {}
+    for name, value in _get(raw, prefix, "older", dict, {}).items():
+        if not _is_generation(name) or int(name) >= generation:
+            raise KeysError(f"{prefix}older.{name}: no generation before {generation}")
+        older[int(name)] = _hex(value, f"{prefix}older.{name}", 32)
+    revoked = _get(raw, prefix, "revoked_generations", list, [])
+    for i, n in enumerate(revoked):
+        if not isinstance(n, int) or isinstance(n, bool) or n in older or not 0 <= n < generation:
+            where = f"{prefix}revoked_generations[{i}]"
+            raise KeysError(f"{where} must be a generation before {generation} that is not open")
+    if _optional(raw, prefix, "revoked") is not None:
+        return None
+    psk = _hex(_get(raw, prefix, "psk", str), prefix + "psk", 32)
+    return Secret(psk, generation, older, frozenset(revoked))
+
+
+def _is_generation(text):
+    return text.isascii() and text.isdigit() and len(text) <= 5 and str(int(text)) == text
+
+
+def _mqtt(raw, folder):
     prefix = "mqtt."
     _group(raw, prefix, Mqtt.__slots__)
     topics = _get(raw, prefix, "topics", list, list(DEFAULT_TOPICS))
@@ -138,11 +186,11 @@ def _mqtt(raw):
         _int(raw, prefix, "keepalive_s", 5, 3600, 60),
         _get(raw, prefix, "clean_session", bool, False),
         tuple(topics),
-        _tls(raw.get("tls")),
+        _tls(raw.get("tls"), folder),
     )
 
 
-def _tls(raw):
+def _tls(raw, folder):
     if raw is None:
         return None
     prefix = "mqtt.tls."
@@ -151,6 +199,9 @@ def _tls(raw):
     tls["ca"] = _get(raw, prefix, "ca", str)
     if (tls["cert"] is None) != (tls["key"] is None):
         raise KeysError("mqtt.tls: cert and key go together")
+    for name in ("ca", "cert", "key"):
+        if tls[name] is not None:
+            tls[name] = str(folder / tls[name])
     return tls
 
 
