@@ -8,9 +8,10 @@ when it has changed or is old, so that no lane hangs on another lane's frame to 
 from agent.comms.batch import Batch
 from agent.comms.journal import JournalError
 from agent.comms.seal import MAX_FRAME, OVERHEAD
-from agent.records import ALERT, CRUMB, FINE, GAP
+from agent.records import ALERT, CRUMB, EVENT, EVENT_CODES, FINE, GAP
 
 _ANCHOR_MS = 600000  # an unchanged anchor is repeated in a lane after that long
+_TELL_MS = 5000  # between two reports of gaps: a storage that thins makes one after the other
 OFFLINE_MS = 60000  # the longest that a record waits in RAM for company while not connected
 
 
@@ -22,6 +23,7 @@ class Recorder:
         self._clock = clock
         self._batches = {ALERT: Batch(), CRUMB: Batch(), FINE: Batch()}
         self._anchors = {}  # lane -> (the last anchor in it, when)
+        self._told = None  # when gaps were last reported
         self.records = 0
         self.is_online = False
         self.report_ms = 5000
@@ -64,10 +66,25 @@ class Recorder:
         for half in batch.halves():
             self._write(lane, half, now)
 
-    def _add_gaps(self, now):
-        for lane, sid, first, last, reason, _ in self._journal.take_gaps():
-            self._batches[CRUMB].add((GAP, now, lane, sid, first, last, reason), now)
-            self.records += 1
+    def _tell(self, now):
+        """Gaps, and ends of earlier sessions, in a frame of their own. Only while connected: until
+        then the journal keeps them, and gaps in a row become one."""
+        if not self.is_online or (self._told is not None and now - self._told < _TELL_MS):
+            return False
+        gaps = self._journal.take_gaps()
+        ends = self._journal.take_ends()
+        if not gaps and not ends:
+            return False
+        self._told = now
+        batch = Batch()
+        self._add_anchor(CRUMB, batch, now)
+        for lane, sid, first, last, reason, _ in gaps:
+            batch.add((GAP, now, lane, sid, first, last, reason), now)
+        for sid, end, how in ends:
+            batch.add((EVENT, now, EVENT_CODES["session_end"], sid, end, how), now)
+        self.records += batch.records
+        self._journal.report(CRUMB, batch.encode(), now)
+        return True
 
     def is_due(self, now):
         """True when `poll` will close a batch now."""
@@ -80,9 +97,8 @@ class Recorder:
 
     def poll(self, now):
         """Closes what is due; True when a frame was written. Call it a few times a second."""
-        self._add_gaps(now)
+        wrote = self._tell(now)
         limit = self.report_ms if self.is_online else OFFLINE_MS
-        wrote = False
         for lane in (CRUMB, FINE):
             started = self._batches[lane].started
             if started is not None and now - started >= limit:
@@ -92,8 +108,11 @@ class Recorder:
 
     def close_all(self, now):
         """All that was recorded is in the journal."""
-        self._add_gaps(now)
         refused = None
+        try:
+            self._tell(now)
+        except JournalError as e:
+            refused = e
         for lane in (ALERT, CRUMB, FINE):
             if self._batches[lane].started is not None:
                 try:

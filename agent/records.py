@@ -46,7 +46,7 @@ EVENTS = (
     (7, "vin", CRUMB, "the vehicle identification number"),
     (8, "dtc", CRUMB, "kind (stored, pending, permanent), then the codes"),
     (9, "obd_state", CRUMB, "searching, polling, asleep or lost"),
-    (10, "obd_adapter", CRUMB, "what the adapter says that it is"),
+    (10, "obd_adapter", CRUMB, "what the adapter says that it is; elm327, stn, clone or can"),
     (11, "gps_state", CRUMB, "fix or lost"),
     (12, "profile", CRUMB, "name of the reporting profile that is in force"),
     (13, "fault", CRUMB, "part, error's name, text"),
@@ -71,6 +71,12 @@ EVENTS = (
     (29, "gps_setup", CRUMB, "configured, refused, unanswered or reset; steps in vain, step, sign"),
     (30, "gps_antenna", CRUMB, "its state: unknown, init, ok, short or open"),
     (31, "gps_jamming", CRUMB, "the state: unknown, ok, warning or critical"),
+    # The journal: an earlier session has ended; frames from that number on never come any more.
+    (32, "session_end", CRUMB, "session, number of frames, clean or cut (power cut, killed)"),
+    # OBD: an ECU is its CAN identifier (before CAN its address). Raw values as in `signals.py`.
+    (33, "freeze_frame", CRUMB, "ECU, trouble code, then signal id and raw value in turn"),
+    (34, "readiness", CRUMB, "ECU, PID 01 as one number: lamp, number of codes, monitors"),
+    (35, "dtc_cleared", CRUMB, "1 done, 0 not; why not"),
 )
 EVENT_CODES = {name: code for code, name, _, _ in EVENTS}
 EVENT_NAMES = {code: name for code, name, _, _ in EVENTS}
@@ -80,3 +86,5 @@ EVENT_LANES = {name: lane for _, name, lane, _ in EVENTS}
 GAP_FULL = "full"  # thinned because the storage or the quota was used up
 GAP_BROKEN = "broken"  # found unreadable at a start
 GAP_WRITE = "write"  # could not be written at all
+GAP_POWER = "power"  # only RAM held them when the session was cut off
+ANY_LANE = "*"  # of a gap whose lane is not known

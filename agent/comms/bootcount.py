@@ -17,20 +17,41 @@ class BootCountError(Exception):
 
 
 def _read(storage, name):
-    try:
-        data = storage.read(name)
-    except port.StorageError:
-        return None
+    """The number in a copy, or None where it is not sound. Raises StorageError."""
+    data = storage.read(name)
     if len(data) != 8 or binascii.crc32(data[:4]) != int.from_bytes(data[4:], "big"):
         return None
     return int.from_bytes(data[:4], "big")
 
 
+def _known(storage):
+    """(number or None of each copy, whether one was there and does not tell). Raises
+    BootCountError where neither can be read: to begin again would repeat numbers."""
+    counts = []
+    unread = []
+    is_lost = False
+    try:
+        there = storage.names()
+    except port.StorageError as e:
+        raise BootCountError("boot counter: %s" % e)
+    for name in _NAMES:
+        try:
+            counts.append(_read(storage, name) if name in there else None)
+        except port.StorageError as e:
+            counts.append(None)
+            unread.append(e)
+        is_lost = is_lost or (counts[-1] is None and name in there)
+    if unread and counts == [None, None]:
+        raise BootCountError("boot counter: %s" % unread[0])
+    return counts, is_lost
+
+
 def next_boot(storage):
     """This boot's number. Raises BootCountError."""
-    counts = [_read(storage, name) for name in _NAMES]
+    counts, is_lost = _known(storage)
     known = [c for c in counts if c is not None]
-    boot = (max(known) + 1 if known else 1) & _MAX
+    # A copy that does not tell may have been the newer one, with the number after the other's.
+    boot = (max(known) + (2 if is_lost else 1) if known else 1) & _MAX
     # The older copy is overwritten: the newer one stays whole if power goes now.
     older = 0 if counts[0] is None or (counts[1] is not None and counts[0] < counts[1]) else 1
     head = boot.to_bytes(4, "big")
@@ -38,6 +59,10 @@ def next_boot(storage):
         storage.replace(_NAMES[older], head + binascii.crc32(head).to_bytes(4, "big"))
     except port.StorageError as e:
         raise BootCountError("boot counter: %s" % e)
-    if _read(storage, _NAMES[older]) != boot:
+    try:
+        is_stored = _read(storage, _NAMES[older]) == boot
+    except port.StorageError:
+        is_stored = False
+    if not is_stored:
         raise BootCountError("boot counter: %s does not read back" % _NAMES[older])
     return boot

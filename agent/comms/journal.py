@@ -4,29 +4,26 @@ Each lane has a chain of append-only segment files (`segment.py`). A segment is 
 session only and never touched after a restart: what a power cut left torn at its end is skipped,
 nothing is truncated or rewritten. A file goes when the room's sealed acknowledgements cover every
 frame in it, or when the quota makes the oldest of the least precious lane go; that is a gap, and
-gaps are reported. A failed write loses nothing as long as RAM holds it: what was not yet flushed
-moves to a new file.
+gaps are reported. Before it goes, the ledger (`ledger.py`) says why. A failed write loses nothing
+as long as RAM holds it: what was not yet flushed moves to a new file.
 
 A machine over a `storage` (`agent/port/storage.py`, or a simulated one); time is an argument.
+docs/journal.md tells why it is as it is.
 """
 
 from agent import port
+from agent.comms import ledger as ledgers
+from agent.comms import quota as quotas
 from agent.comms import segment as seg
-from agent.comms.gaps import Gaps
+from agent.comms.audit import audit
+from agent.comms.chains import MAX_TAIL, Chains, JournalError
+from agent.comms.quota import MAX_SEGMENTS, THIN_ORDER
 from agent.comms.seal import MAX_FRAME, OVERHEAD
-from agent.records import ALERT, CRUMB, FINE, GAP_FULL, GAP_WRITE
+from agent.comms.shelf import Shelf
+from agent.records import ALERT, GAP_FULL
 
-_THIN_ORDER = (FINE, CRUMB, ALERT)  # what goes first when the room is used up
-_MAX_SEGMENT_FRAMES = 128  # bounds a segment's list of numbers
-_TRIES = 3  # of one flush, making room in between
-# Bytes given up without a write succeeding: beyond it, it is not this journal that fills the
-# storage, and giving up more would lose frames for nothing.
-_MAX_IN_VAIN = 65536
-MAX_TAIL = 8192  # unflushed bytes of a lane in RAM; reached, they are flushed before their time
-
-
-class JournalError(Exception):
-    """What the storage refused, in one line; the records stay in RAM as long as they fit."""
+CURSOR_FRAMES = 64  # acknowledged frames that a restart may send again: it bounds the ledger's wear
+LEDGER_MS = 60000  # the longest that the ledger waits with what it knows
 
 
 class Journal:
@@ -38,26 +35,33 @@ class Journal:
     def __init__(self, storage, quota, segment_size, flush_ms):
         self.storage = storage
         self._quota = quota
-        self._segment_size = segment_size
+        self._segment_size, self._segment_frames = quotas.segment_caps(quota, segment_size)
         self._flush_ms = flush_ms
-        self._session = None
-        self._sequence = 0
         self._due = {}  # lane -> uptime by which its tail must be on the medium
-        self._in_vain = 0  # bytes given up since a write succeeded
-        self.segments = []  # by sequence
+        self._ledger_due = None  # uptime by which the ledger must be
         self.counters = {
             "frames_recovered": 0,
             "frames_journalled": 0,
             "frames_acknowledged": 0,
             "frames_lost": 0,
+            "frames_cut": 0,
             "segments_freed": 0,
             "segments_torn": 0,
             "read_errors": 0,
             "write_errors": 0,
             "gaps_forgotten": 0,
+            "accounts_forgotten": 0,
             "flushes": 0,
+            "ledger_writes": 0,
         }
-        self._gaps = Gaps(self.counters)
+        self.shelf = Shelf(storage, self.counters)
+        self.ledger = ledgers.Ledger(storage, self.counters)
+        self._chains = Chains(storage, self.shelf, self.counters, self._thin_written, self._lose)
+
+    @property
+    def segments(self):
+        """All segments, by sequence."""
+        return self.shelf.segments
 
     # Start and end
 
@@ -66,40 +70,69 @@ class Journal:
 
         A file that cannot be read now is left alone: the next start may read it. Raises
         StorageError where not even the names can be had."""
-        for name in self.storage.names():
-            if len(name) != 9 or name[0] not in _THIN_ORDER or not name[1:].isdigit():
-                continue
-            self._sequence = max(self._sequence, int(name[1:]))
-            try:
-                segment, torn = seg.recover(self.storage, name)
-            except port.StorageError:
-                self.counters["read_errors"] += 1
-                continue
-            if torn:
-                self.counters["segments_torn"] += 1
-            if segment is None:
-                self._remove_file(name)
-            else:
-                self.segments.append(segment)
+        names = self.storage.names()
+        for name in names:
+            if seg.is_name(name, THIN_ORDER):
+                self._recover_file(name)
         self.segments.sort(key=lambda s: s.sequence)
+        self.ledger.load(names)
+        for account in self.ledger.accounts:
+            self.shelf.acknowledge(account.sid, 0, account.settled)
+        try:
+            audit(self.shelf, self.ledger)
+        except port.StorageError:
+            self.counters["read_errors"] += 1
+        for sid, number in self.ledger.frames():
+            self._look_at_reports(sid, (number, number))  # it may never have been written
+        for segment in self.segments[:]:
+            if not segment.left:
+                self._chains.remove(segment)
         self.counters["frames_recovered"] = self.frames_left()
         return self.counters["frames_recovered"]
+
+    def _recover_file(self, name):
+        self._chains.sequence = max(self._chains.sequence, int(name[1:]))
+        try:
+            segment, torn = seg.recover(self.storage, name)
+        except port.StorageError:
+            self.counters["read_errors"] += 1
+            return
+        if torn:
+            self.counters["segments_torn"] += 1
+        if segment is None:
+            self._chains.remove_file(name)
+        else:
+            self.segments.append(segment)
 
     def begin(self, session):
         """Frames are of `session` from here on. Segments of the session before are closed.
 
         Raises JournalError where the storage refused; the new session is in force all the same."""
+        before = self._chains.session
         try:
-            self._each(self._close, [s for s in self.segments if not s.closed])
+            self._each(self._chains.close, [s for s in self.segments if not s.closed])
         finally:
-            self._session = session
+            self._chains.session = session
+            if before is not None:
+                self._end(before)
+
+    def _end(self, session):
+        """The session has used its last number. While something of it waits in RAM for a storage
+        that works, a cut would make it untrue: it is then left open, and the next start ends it."""
+        if session.next_number and not any([s.tail for s in self.segments if s.sid == session.sid]):
+            account = self.ledger.account(session.sid)
+            account.end, account.how = session.next_number, ledgers.CLEAN
+            self.ledger.is_dirty = True
 
     def close(self):
         """A clean end: all flushed, files without anything undelivered removed."""
         try:
-            self._each(self._close, [s for s in self.segments if s.tail or not s.closed])
+            self._each(self._chains.close, [s for s in self.segments if s.tail or not s.closed])
         finally:
+            if self._chains.session is not None:
+                self._end(self._chains.session)
             self._sweep()
+            self._save_ledger()
 
     def _each(self, action, segments):
         """`action` for every segment, also when the storage refuses one; that is raised then."""
@@ -118,46 +151,45 @@ class Journal:
     def append(self, lane, plaintext, now):
         """Seals and keeps one plaintext; returns its frame number.
 
-        Where only more precious lanes are left to make room, the frame is lost at once, as a gap.
+        Where the quota has no room that this lane may use, the frame is lost at once, as a gap.
         Raises JournalError where the storage refused: the frame is then kept in RAM and tried
         again, up to MAX_TAIL a lane, beyond which the oldest are lost and counted as a gap.
         """
         if len(plaintext) + OVERHEAD > MAX_FRAME:
             # Written, it would be unreadable, and so would all that follows it in its segment.
             raise JournalError("journal: a batch of %d bytes is no frame" % len(plaintext))
-        number, frame = self._session.seal(plaintext)
+        number, frame = self._chains.session.seal(plaintext)
         data = seg.entry(lane, frame)
         self.counters["frames_journalled"] += 1
-        if not self._make_room(lane, len(data) + seg.OPENING):
-            self._lose(lane, self._session.sid, [number], GAP_FULL)
+        opening = 0 if self._chains.open_one(lane) else seg.OPENING
+        if not self._make_room(lane, len(data) + opening):
+            self._lose(lane, self._chains.session.sid, (number, number, 1), GAP_FULL)
             return number
-        segment = self._active(lane)
+        segment = self._chains.active(lane)
         segment.add(number, data)
         self._due.setdefault(lane, now if lane == ALERT else now + self._flush_ms)
         if lane == ALERT or len(segment.tail) >= MAX_TAIL or self._is_complete(segment):
-            segment = self._flush(segment)
+            segment = self._chains.flush(segment)
             if self._is_complete(segment):
-                self._close(segment)
+                self._chains.close(segment)
         return number
+
+    def report(self, lane, plaintext, now):
+        """Appends the plaintext that tells the room what `take_gaps` and `take_ends` gave. When the
+        room has acknowledged that frame they are forgotten; should it be lost, they are given
+        again. Raises JournalError as `append` does."""
+        session = self._chains.session
+        number = session.next_number
+        try:
+            self.append(lane, plaintext, now)
+        finally:
+            is_sealed = session.next_number != number
+            self.ledger.told((session.sid, number) if is_sealed else None)
+            self._look_at_reports(session.sid, (number, number))
 
     def _is_complete(self, segment):
         """True when the next frame of its lane begins a new segment."""
-        is_large = segment.bytes() >= self._segment_size
-        return is_large or len(segment.numbers) >= _MAX_SEGMENT_FRAMES
-
-    def _active(self, lane):
-        """The lane's segment that is appended to."""
-        for segment in reversed(self.segments):
-            if segment.lane == lane and not segment.closed:
-                return segment
-        return self._new_segment(lane)
-
-    def _new_segment(self, lane):
-        self._sequence += 1
-        segment = seg.Segment(lane, self._sequence, self._session.sid)
-        segment.tail.extend(seg.entry(seg.OPEN_LANE, self._session.open_bytes))
-        self.segments.append(segment)
-        return segment
+        return segment.bytes() >= self._segment_size or segment.count >= self._segment_frames
 
     def poll(self, now):
         """Flushes what has waited its time; returns ms until the next flush is due, or None.
@@ -172,95 +204,41 @@ class Journal:
                 continue
             self._due[lane] = now + self._flush_ms
             try:
-                self._each(self._flush, [s for s in self.segments if s.lane == lane and s.tail])
+                mine = [s for s in self.segments if s.lane == lane and s.tail]
+                self._each(self._chains.flush, mine)
                 self._due.pop(lane)
             except JournalError as e:
                 refused = e
+        self._poll_ledger(now)
         if refused:
             raise refused
         return wait
 
-    def flush(self):
-        """All that was appended survives a power cut from here on. Raises JournalError."""
-        self._each(self._flush, [s for s in self.segments if s.tail])
-        self._due.clear()
+    def _poll_ledger(self, now):
+        if not self.ledger.is_dirty:
+            self._ledger_due = None
+        elif self._ledger_due is None:
+            self._ledger_due = now + LEDGER_MS
+        elif now >= self._ledger_due:
+            self._ledger_due = now + LEDGER_MS
+            self._save_ledger()
 
-    def _flush(self, segment):
-        """Writes a segment's tail; returns the segment that it is in now. On a failure the tail
-        moves into a file of its own, so that nothing ever follows a torn entry."""
-        tries = _TRIES
-        while True:
-            try:
-                self.storage.append(segment.name, bytes(segment.tail))
-                self.storage.sync(segment.name)
-                break
-            except port.StorageError as e:
-                self.counters["write_errors"] += 1
-                self._shut(segment)
-                segment = self._move_tail(segment)
-                tries -= 1
-                may_thin = e.full and tries and self._in_vain < _MAX_IN_VAIN
-                freed = self._thin(segment.lane, True) if may_thin else 0
-                self._in_vain += freed
-                if not freed:
-                    self._cap_tail(segment)
-                    raise JournalError("journal: %s" % e)
-        self.counters["flushes"] += 1
-        self._in_vain = 0
-        segment.size += len(segment.tail)
-        segment.tail = bytearray()
-        segment.durable = len(segment.numbers)
-        if segment.closed:
-            self._shut(segment)
-        return segment
-
-    def _move_tail(self, segment):
-        """A new segment with what `segment` could not write; its file keeps what it has."""
-        self._sequence += 1
-        fresh = seg.Segment(segment.lane, self._sequence, segment.sid)
-        if segment.durable:
-            # A segment with something written and a tail is always of the session in force: its
-            # open need not be read back from a storage that fails.
-            fresh.tail.extend(seg.entry(seg.OPEN_LANE, self._session.open_bytes))
-        fresh.tail.extend(segment.tail)
-        fresh.closed = segment.closed
-        segment.split(segment.durable, fresh)
-        segment.tail = bytearray()
-        segment.closed = True
-        self.segments.append(fresh)
-        if not segment.numbers:
-            self._remove(segment)
-        return fresh
-
-    def _cap_tail(self, segment):
-        """Bounds what waits in RAM while the storage refuses: the oldest frames go, as a gap."""
-        count = 0
-        offset = seg.OPENING
-        while len(segment.tail) - offset > MAX_TAIL and count < len(segment.numbers):
-            offset = segment.skip(self.storage, offset)
-            count += 1
-        if not count:
-            return
-        gone = segment.unacked()
-        kept = seg.Segment(segment.lane, segment.sequence, segment.sid)
-        segment.split(count, kept)
-        kept.tail = segment.tail[: seg.OPENING] + segment.tail[offset:]
-        kept.closed = segment.closed
-        self.segments[self.segments.index(segment)] = kept
-        self._lose(segment.lane, segment.sid, gone[: len(gone) - kept.left], GAP_WRITE)
-
-    def _close(self, segment):
-        """No more appends to it: flushed, and its handle given back."""
-        segment.closed = True
-        if segment.tail:
-            self._flush(segment)
-        self._shut(segment)
-
-    def _shut(self, segment):
+    def _save_ledger(self):
+        """True when it is on the medium. Where that refuses, what it would have said is said less
+        exactly after the next start; so nothing else waits for it."""
+        if not self.ledger.is_dirty:
+            return True
         try:
-            self.storage.close(segment.name)
+            self.ledger.save()
+            return True
         except port.StorageError:
             self.counters["write_errors"] += 1
+            return False
+
+    def flush(self):
+        """All that was appended survives a power cut from here on. Raises JournalError."""
+        self._each(self._chains.flush, [s for s in self.segments if s.tail])
+        self._due.clear()
 
     # Room
 
@@ -270,63 +248,83 @@ class Journal:
 
     def _make_room(self, lane, size):
         """True when the quota takes so many bytes more of this lane."""
-        while self.size() + size > self._quota and self._thin(lane, False):
-            pass
-        return self.size() + size <= self._quota
+        while True:
+            sizes = self.shelf.sizes()
+            if not quotas.fits(self._quota, sizes, lane, size):
+                lanes = quotas.gives_way(self._quota, sizes, lane, size)
+            elif len(self.segments) >= MAX_SEGMENTS and not self._chains.open_one(lane):
+                lanes = THIN_ORDER  # many short sessions: it is their number that must be bounded
+            else:
+                return True
+            if not self._thin(lanes, False):
+                return False
 
-    def _thin(self, lane, is_written):
-        """Gives up the oldest segment of the least precious lane, but of none that is more precious
-        than `lane`; with `is_written` only one that takes space on the storage. Returns the bytes
-        it took, 0 when there is none."""
-        for candidate in _THIN_ORDER[: _THIN_ORDER.index(lane) + 1]:
+    def _thin_written(self, lane):
+        """Makes room on a storage that is full, though the quota is not; returns the bytes."""
+        return self._thin(THIN_ORDER[: THIN_ORDER.index(lane) + 1], True)
+
+    def _thin(self, lanes, is_written):
+        """Gives up the oldest segment of the first of the lanes that has one, with `is_written` one
+        that takes space on the storage. Returns the bytes it took, 0 when there is none."""
+        for lane in lanes:
             for segment in self.segments:
-                if segment.lane != candidate or not (segment.size or not is_written):
+                if segment.lane != lane or not (segment.size or not is_written):
                     continue
-                self._remove(segment)
-                self._lose(candidate, segment.sid, segment.unacked(), GAP_FULL)
+                span = self.shelf.span(segment)
+                self.shelf.remove(segment)
+                self._lose(lane, segment.sid, span, GAP_FULL)
+                is_told = self._save_ledger() if segment.size else True
+                self._chains.remove_file(segment.name)
+                if not is_told:
+                    self._save_ledger()  # there is room for it now
                 return segment.bytes()
         return 0
 
-    def _lose(self, lane, sid, numbers, reason):
-        if numbers:
-            self._gaps.add(lane, sid, numbers, reason, self._holds_between)
+    def _lose(self, lane, sid, span, reason):
+        """Frames of the lane are in no segment any more; `span` as of `Shelf.span`."""
+        if span:
+            self.ledger.gaps.add(lane, sid, span, reason, self.shelf.has_between)
+            self.ledger.is_dirty = True
+            self._look_at_reports(sid, span)
 
-    def _holds_between(self, lane, sid, first, last):
-        """True when frames of the lane from `first` to `last` are still to be delivered."""
-        mine = [s for s in self.segments if s.lane == lane and s.sid == sid and s.left]
-        return any([first <= n <= last for s in mine for n in s.unacked()])
+    def _look_at_reports(self, sid, span):
+        """What was told in frames that were lost is to be told again."""
+        for report in self.ledger.frames():
+            if report[0] == sid and span[0] <= report[1] <= span[1] and not self.holds(*report):
+                self.ledger.resolve(sid, 0, [[report[1], report[1]]], None)
 
-    def drop(self, segment, index, reason):
-        """Gives up the segment's frames from `index` on: the medium no longer gives them back.
+    def drop(self, segment, place, reason):
+        """Gives up the segment's frames from `place` on: the medium no longer gives them back.
         What still waits in RAM behind them moves into a file of its own."""
-        if segment.tail and index < segment.durable:
-            self._shut(segment)
-            self._move_tail(segment)
-        lost = seg.Segment(segment.lane, segment.sequence, segment.sid)
-        segment.split(index, lost)
-        segment.durable = min(segment.durable, index)
-        segment.closed = True
-        self._shut(segment)
-        self._lose(segment.lane, segment.sid, lost.unacked(), reason)
+        if segment.tail and place < segment.durable:
+            self._chains.shut(segment)
+            self._chains.move_tail(segment)
+        lost = self.shelf.span(segment, place)
+        segment.cut(place, self.shelf.index(segment))
+        self._chains.shut(segment)
+        self._lose(segment.lane, segment.sid, lost, reason)
         self._sweep()
 
+    # What the room must be told
+
     def take_gaps(self):
-        """[lane, sid, first, last, reason, count] of what was lost since the last call: all frames
-        of that lane and session from `first` to `last` that the room does not hold. Numbers are
-        shared by the lanes, so `count` may be less than the span."""
-        return self._gaps.take()
+        """[lane, sid, first, last, reason, count] of what was lost: all frames of that lane and
+        session from `first` to `last` that the room does not hold. Numbers are shared by the lanes,
+        so `count` may be less than the span. Each is given once, and again after a restart unless
+        it was told (`report`)."""
+        return self.ledger.gaps.take()
+
+    def take_ends(self):
+        """[(sid, end, how)] of earlier sessions: frames from number `end` on never come any more.
+        Given as gaps are."""
+        current = self._chains.session.sid if self._chains.session else None
+        return [end for end in self.ledger.take_ends() if end[0] != current]
 
     # Delivery
 
     def holds(self, sid, number):
         """True while the frame is here and not acknowledged."""
-        for s in self.segments:
-            # The lanes share the numbers: that one lies in a segment's span says nothing yet.
-            if s.sid == sid and s.left and s.numbers[0] <= number <= s.numbers[-1]:
-                is_here = number in s.unacked()
-                if is_here:
-                    return True
-        return False
+        return self.shelf.holds(sid, number)
 
     def frames_left(self):
         """Frames that the room has not acknowledged."""
@@ -335,28 +333,21 @@ class Journal:
     def acknowledge(self, sid, upto, ranges):
         """The room holds all frames of `sid` below `upto`, and the inclusive `ranges`. Frees what
         is covered; returns how many frames that was. Sessions not in the journal are ignored."""
-        freed = 0
-        for segment in self.segments:
-            if segment.left and segment.sid == sid:
-                freed += segment.acknowledge(upto, ranges)
+        freed = self.shelf.acknowledge(sid, upto, ranges)
         if freed:
             self.counters["frames_acknowledged"] += freed
+            self.ledger.settle(sid, upto, ranges, freed)
+            self.ledger.resolve(sid, upto, ranges, ledgers.DONE)
             self._sweep()
+            if self.ledger.freed >= CURSOR_FRAMES:
+                self._save_ledger()
         return freed
 
     def _sweep(self):
         """Removes files that hold nothing undelivered."""
-        for segment in list(self.segments):
-            if segment.closed and not segment.left:
-                self._remove(segment)
-                self.counters["segments_freed"] += 1
-
-    def _remove(self, segment):
-        self.segments.remove(segment)
-        self._remove_file(segment.name)
-
-    def _remove_file(self, name):
-        try:
-            self.storage.remove(name)
-        except port.StorageError:
-            self.counters["write_errors"] += 1
+        spent = [s for s in self.segments if s.closed and not s.left]
+        if spent:
+            self._save_ledger()
+        for segment in spent:
+            self._chains.remove(segment)
+            self.counters["segments_freed"] += 1

@@ -1,7 +1,6 @@
 """Walks through a lane's undelivered frames, oldest first, without holding any of them in RAM."""
 
 from agent import port
-from agent.comms import segment as seg
 from agent.records import GAP_BROKEN
 
 
@@ -11,8 +10,7 @@ class Reader:
     def __init__(self, journal, lane, live=False):
         self._journal = journal
         self._lane = lane
-        self._offset = 0  # of the next entry, 0 when it must be looked for
-        self._sequence, self._index = tail(journal, lane) if live else (0, 0)
+        self._sequence, self._place = tail(journal, lane) if live else (0, 0)
 
     def _segment(self):
         """The segment with the next frame, or None."""
@@ -21,8 +19,8 @@ class Reader:
                 continue
             if segment.sequence > self._sequence:
                 self._sequence = segment.sequence
-                self._index = self._offset = 0
-            if segment.left and self._index < len(segment.numbers):
+                self._place = 0
+            if segment.left and self._place < segment.count:
                 return segment
         return None
 
@@ -37,37 +35,33 @@ class Reader:
             except port.StorageError:
                 # One bad file must not hold up all others: a later reader tries it again.
                 self._journal.counters["read_errors"] += 1
-                self._index = len(segment.numbers)
-                self._offset = 0
+                self._place = segment.count
                 continue
             if found:
                 return found
 
     def _read(self, segment):
         """The frame at the reader's place, or None when it is passed over."""
-        storage = self._journal.storage
-        if not self._offset:
-            offset = seg.OPENING
-            for _ in range(self._index):
-                offset = segment.skip(storage, offset)
-            self._offset = offset
-        if segment.is_acked(self._index):
-            self._offset = segment.skip(storage, self._offset)
-            self._index += 1
+        place = self._place
+        if segment.is_acked(place):
+            self._place += 1
             return None
-        number = segment.numbers[self._index]
-        found = segment.read(storage, self._offset)
-        if found is None or segment.number_at(storage, self._offset) != number:
-            self._journal.drop(segment, self._index, GAP_BROKEN)
+        index = self._journal.shelf.index(segment)
+        if place >= len(index.numbers):
+            self._journal.drop(segment, place, GAP_BROKEN)
             return None
-        self._index += 1
-        self._offset = found[2]
+        number = index.numbers[place]
+        found = segment.read(self._journal.storage, index.offsets[place])
+        if not found or found[0] != self._lane or found[1][5:9] != number.to_bytes(4, "big"):
+            self._journal.drop(segment, place, GAP_BROKEN)
+            return None
+        self._place += 1
         return segment, number, found[1]
 
 
 def tail(journal, lane):
-    """(sequence, index) just behind the lane's newest frame."""
+    """(sequence, place) just behind the lane's newest frame."""
     for segment in reversed(journal.segments):
         if segment.lane == lane:
-            return segment.sequence, len(segment.numbers)
+            return segment.sequence, segment.count
     return 0, 0

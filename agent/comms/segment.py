@@ -4,15 +4,28 @@ An entry is  length 2 | CRC-32 4 | lane 1 | frame  (integers big-endian), the CR
 and frame. The first entry is the session's open (lane `s`), so that a segment can be delivered by
 itself. What was appended last waits in RAM (`tail`) until the journal flushes it in one write:
 flash wears by writes, and littlefs shows unflushed data to nobody else anyway.
+
+RAM holds a few numbers of each segment. Which frames lie where is the `Index`; that of a closed
+segment is read back when it is needed (`shelf.py`).
 """
 
 import binascii
+from array import array
 
-from agent.comms.seal import HEADER_SIZE, MAX_FRAME, OPEN_SIZE, FrameError, header, parse_open
+from agent.comms.seal import (
+    HEADER_SIZE,
+    MAX_FRAME,
+    OPEN_SIZE,
+    OVERHEAD,
+    FrameError,
+    parse_open,
+)
 
 ENTRY_HEAD = 7
 OPENING = ENTRY_HEAD + OPEN_SIZE  # bytes of a segment's first entry
 OPEN_LANE = "s"
+_CHUNK = ENTRY_HEAD + MAX_FRAME  # read at once: any entry fits
+_FIRST_READ = 1024  # most frames are shorter: one read of the storage gives them
 
 
 def entry(lane, frame):
@@ -35,27 +48,67 @@ def name_of(lane, sequence):
     return "%s%08d" % (lane, sequence)
 
 
+def is_name(name, lanes):
+    """True for a name that `name_of` gives for one of the lanes."""
+    return len(name) == 9 and name[0] in lanes and name[1:].isdigit()
+
+
+class Index:
+    """Where each frame of a segment lies: its number, and the offset of its entry."""
+
+    __slots__ = ("numbers", "offsets")
+
+    def __init__(self):
+        self.numbers = array("I")
+        self.offsets = array("I")
+
+    def add(self, number, offset):
+        self.numbers.append(number)
+        self.offsets.append(offset)
+
+    def place(self, number):
+        """Place of the first frame with this number or a higher one."""
+        low, high = 0, len(self.numbers)
+        while low < high:
+            middle = (low + high) // 2
+            if self.numbers[middle] < number:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def cut(self, place):
+        """Forgets the frames from `place` on."""
+        self.numbers = self.numbers[:place]
+        self.offsets = self.offsets[:place]
+
+
 class Segment:
-    """`numbers` are the frames in it, `left` how many of them the room has not acknowledged.
+    """`count` frames with numbers from `first` to `last`, `left` of them not acknowledged.
 
-    What is acknowledged is kept here, a bit a frame, and nowhere else: so the knowledge is as
-    large as what the journal holds, however many holes the room's statements have."""
+    What is acknowledged is kept here, a bit a frame, and nowhere else in RAM: so the knowledge is
+    as large as what the journal holds, however many holes the room's statements have."""
 
-    __slots__ = ("lane", "sequence", "name", "sid", "size", "numbers", "left", "closed", "tail",
-                 "durable", "_acked")  # fmt: skip
+    __slots__ = ("lane", "sequence", "sid", "size", "count", "first", "last", "left", "closed",
+                 "tail", "durable", "index", "_acked")  # fmt: skip
 
     def __init__(self, lane, sequence, sid):
         self.lane = lane
         self.sequence = sequence
-        self.name = name_of(lane, sequence)
         self.sid = sid
         self.size = 0  # sound bytes in the file
-        self.numbers = []
+        self.count = 0
+        self.first = self.last = -1
         self.left = 0
         self.closed = False  # nothing more is appended
         self.tail = bytearray()  # entries that are not in the file yet
-        self.durable = 0  # how many of `numbers` are in the file
-        self._acked = 0  # bit i: the room holds numbers[i]
+        self.durable = 0  # how many of the frames are in the file
+        self.index = Index()  # None: to be read back
+        self._acked = 0  # bit i: the room holds the frame at place i
+
+    @property
+    def name(self):
+        return name_of(self.lane, self.sequence)
 
     def bytes(self):
         """What it takes of the quota, written or not."""
@@ -63,63 +116,144 @@ class Segment:
 
     def add(self, number, data):
         """Appends an entry, in RAM."""
+        self.index.add(number, self.bytes())
         self.tail.extend(data)
-        self.numbers.append(number)
+        self.count_in(number)
+
+    def count_in(self, number):
+        """One more frame."""
+        if not self.count:
+            self.first = number
+        self.last = number
+        self.count += 1
         self.left += 1
 
-    def acknowledge(self, upto, ranges):
-        """The room holds all below `upto`, and the inclusive `ranges`: how many that frees."""
-        freed = 0
-        for i, number in enumerate(self.numbers):
-            if self._acked >> i & 1:
-                continue
-            if number < upto or any([first <= number <= last for first, last in ranges]):
-                self._acked |= 1 << i
-                freed += 1
-        self.left -= freed
-        return freed
+    # What the room holds
 
-    def is_acked(self, index):
-        return self._acked >> index & 1 == 1
+    def acknowledge(self, upto, ranges, index_of):
+        """The room holds all below `upto`, and the inclusive `ranges`: how many that frees.
 
-    def unacked(self, start=0):
-        """Numbers of the frames from index `start` on that the room has not acknowledged."""
-        every = range(start, len(self.numbers))
-        return [self.numbers[i] for i in every if not self._acked >> i & 1]
+        `index_of(segment)` gives the index; it is asked for only where part of the frames is meant.
+        """
+        if self.last < upto or any([a <= self.first and self.last <= b for a, b in ranges]):
+            freed = self.left
+            self._acked = (1 << self.count) - 1
+            self.left = 0
+            return freed
+        ranges = [r for r in ranges if r[0] <= self.last and r[1] >= self.first]
+        if upto > self.first:
+            ranges.append([0, upto - 1])
+        if not ranges:
+            return 0
+        before = self.left
+        index = index_of(self)
+        for first, last in ranges:
+            end = min(self.count, index.place(last + 1))
+            start = min(end, index.place(first))
+            self._acked |= (1 << end) - (1 << start)
+        self._count_left()
+        return before - self.left
 
-    def split(self, index, fresh):
-        """The frames from `index` on become `fresh`'s."""
-        fresh.numbers = self.numbers[index:]
-        fresh._acked = self._acked >> index
-        self.numbers = self.numbers[:index]
-        self._acked &= (1 << index) - 1
+    def _count_left(self):
+        self.left = self.count
+        bits = self._acked
+        while bits:
+            self.left -= bits & 1
+            bits >>= 1
+
+    def is_acked(self, place):
+        return self._acked >> place & 1 == 1
+
+    def unacked(self, index, start=0):
+        """Numbers of the frames from place `start` on that the room has not acknowledged."""
+        every = range(start, len(index.numbers))
+        return [index.numbers[i] for i in every if not self.is_acked(i)]
+
+    def split(self, place, fresh):
+        """The frames from `place` on become `fresh`'s, whose bytes and index the caller sets."""
+        numbers = self.index.numbers
+        fresh.count = self.count - place
+        if fresh.count:
+            fresh.first, fresh.last = numbers[place], self.last
+        fresh._acked = self._acked >> place
+        self.count = place
+        if place:
+            self.last = numbers[place - 1]
+        self._acked &= (1 << place) - 1
+        self.index.cut(place)
         for segment in (self, fresh):
-            segment.left = len(segment.unacked())
+            segment._count_left()
+
+    def cut(self, place, index):
+        """The frames from `place` on are gone."""
+        index.cut(place)
+        self.count = place
+        self.last = index.numbers[place - 1] if place else self.first
+        self.durable = min(self.durable, place)
+        self._acked &= (1 << place) - 1
+        self._count_left()
+        self.closed = True
+
+    # Its bytes
 
     def _bytes(self, storage, offset, length):
+        """Up to so many bytes, of the file or of what waits in RAM, never of both."""
         if offset >= self.size:
             offset -= self.size
             return bytes(self.tail[offset : offset + length])
-        return storage.read(self.name, offset, length)
+        return storage.read(self.name, offset, min(length, self.size - offset))
 
     def read(self, storage, offset):
-        """(lane, frame, offset of the next entry), or None where no sound entry begins."""
-        head = self._bytes(storage, offset, ENTRY_HEAD)
-        length = int.from_bytes(head[:2], "big")
-        if len(head) < ENTRY_HEAD or not 0 < length <= MAX_FRAME:
+        """(lane, frame) of the entry at `offset`, or None where no sound one begins."""
+        data = self._bytes(storage, offset, _FIRST_READ)
+        length = int.from_bytes(data[:2], "big")
+        end = ENTRY_HEAD + length
+        if len(data) < ENTRY_HEAD or not 0 < length <= MAX_FRAME:
             return None
-        found = parse_entry(head, self._bytes(storage, offset + ENTRY_HEAD, length))
-        return found and (found[0], found[1], offset + ENTRY_HEAD + length)
+        if len(data) < end:
+            data += self._bytes(storage, offset + len(data), end - len(data))
+        return parse_entry(data[:ENTRY_HEAD], data[ENTRY_HEAD:end])
 
-    def skip(self, storage, offset):
-        """Offset of the entry behind the one at `offset`, without reading it."""
-        head = self._bytes(storage, offset, 2)
-        return offset + ENTRY_HEAD + int.from_bytes(head, "big")
+    def walk(self, storage, offset, check):
+        """Generator of (offset, number, end) of the entries from `offset` on, up to the first that
+        is not sound. `check`: their CRC, lane, session and order, too."""
+        data = b""
+        begin = offset  # of `data`
+        last = -1
+        while True:
+            at = offset - begin
+            length = int.from_bytes(data[at : at + 2], "big")
+            end = at + ENTRY_HEAD + length
+            if len(data) - at < ENTRY_HEAD + HEADER_SIZE or end > len(data):
+                if at == 0 and data:
+                    return
+                data = self._bytes(storage, offset, _CHUNK)
+                begin = offset
+                if not data:
+                    return
+                continue
+            if not OVERHEAD <= length <= MAX_FRAME:
+                return
+            head = at + ENTRY_HEAD
+            if check:
+                found = parse_entry(data[at:head], data[head:end])
+                if not found or found[0] != self.lane or data[head + 1 : head + 5] != self.sid:
+                    return
+            number = int.from_bytes(data[head + 5 : head + 9], "big")
+            if number <= last:
+                return
+            yield offset, number, offset + end - at
+            last = number
+            offset += end - at
 
-    def number_at(self, storage, offset):
-        """Frame number of the entry at `offset`, or None."""
-        head = self._bytes(storage, offset + ENTRY_HEAD, HEADER_SIZE)
-        return int.from_bytes(head[5:9], "big") if len(head) == HEADER_SIZE else None
+    def read_index(self, storage):
+        """The Index of what is in it; shorter than `count` where something broke."""
+        index = Index()
+        for offset, number, _ in self.walk(storage, OPENING, False):
+            index.add(number, offset)
+            if len(index.numbers) == self.count:
+                break
+        return index
 
     def opening(self, storage):
         """The session open at its head, or None."""
@@ -133,21 +267,17 @@ def recover(storage, name):
     segment = Segment(name[0], int(name[1:]), b"")
     segment.size = total
     segment.closed = True
+    segment.tail = b""
+    segment.index = None
     opening = segment.opening(storage)
     try:
         segment.sid = parse_open(opening or b"").sid
     except FrameError:
         return None, total > 0
-    offset = OPENING
-    while offset < total:
-        found = segment.read(storage, offset)
-        if found is None:
-            break
-        try:
-            segment.numbers.append(header(found[1])[2])
-        except FrameError:
-            break
-        offset = found[2]
-    segment.size = offset
-    segment.left = segment.durable = len(segment.numbers)
-    return (segment if segment.left else None), offset < total
+    sound = OPENING
+    for _, number, end in segment.walk(storage, OPENING, True):
+        segment.count_in(number)
+        sound = end
+    segment.size = sound
+    segment.durable = segment.count
+    return (segment if segment.count else None), sound < total

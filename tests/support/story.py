@@ -5,7 +5,7 @@ from agent.records import ALERT, CRUMB, FINE
 from tests.support.sessions import PlainSession, undelivered
 
 FLUSH_MS = 1000
-ROOM = 1 << 20
+ROOM = 1 << 16
 
 
 class Story:

@@ -116,10 +116,11 @@ class System:
         storage = port.Storage(str(self.journal))
         found = set()
         for name in storage.names():
-            if len(name) == 9 and name[1:].isdigit():
+            if segment.is_name(name, "abt"):
                 recovered, _ = segment.recover(storage, name)
                 if recovered:
-                    found |= {(recovered.sid, number) for number in recovered.numbers}
+                    numbers = recovered.read_index(storage).numbers
+                    found |= {(recovered.sid, number) for number in numbers}
         return found
 
     def received(self):

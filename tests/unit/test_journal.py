@@ -6,6 +6,7 @@ What a failing storage or a power cut does is in test_journal_faults.py.
 from agent.comms import segment as seg
 from agent.comms.gaps import MAX_GAPS
 from agent.comms.journal import MAX_TAIL, Journal, JournalError
+from agent.comms.quota import MAX_SEGMENTS
 from agent.comms.reader import Reader
 from agent.comms.seal import MAX_FRAME, OVERHEAD
 from agent.records import ALERT, CRUMB, FINE
@@ -14,9 +15,9 @@ from tests.support.simdisk import NONE, SimDisk
 
 FLUSH_MS = 1000
 SEGMENT = 4096
-ROOM = 1 << 20
+ROOM = 1 << 15
 # A text of 100 bytes takes 132; with segments of 300 bytes two go into one, which is 330.
-SEVEN = 2400  # a quota for seven such segments
+SMALL = 3200  # a quota: 400 bytes are the alerts' own, 800 the breadcrumbs', 400 fine telemetry's
 
 
 def started(disk=None, quota=ROOM, name="first", segment=SEGMENT):
@@ -32,11 +33,20 @@ def fill(journal, lane, count, size=100):
     return [journal.append(lane, bytes((i & 255,)) * size, 0) for i in range(count)]
 
 
+def segment_files(disk):
+    """Names of the files with frames: not the ledger's."""
+    return sorted([name for name in disk.files if name[0] != "c"])
+
+
 def gaps(journal):
     return [(g[0], g[2], g[3], g[4], g[5]) for g in journal.take_gaps()]
 
 
 # What the room holds
+
+
+def index_of(segment):
+    return segment.index
 
 
 def segment_of(count):
@@ -48,29 +58,32 @@ def segment_of(count):
 
 def test_an_acknowledgement_covers_all_below_and_the_ranges():
     segment = segment_of(6)  # 0 2 4 6 8 10
-    assert segment.acknowledge(3, [[6, 7], [9, 9]]) == 3
-    assert segment.unacked() == [4, 8, 10] and segment.left == 3
+    assert segment.acknowledge(3, [[6, 7], [9, 9]], index_of) == 3
+    assert segment.unacked(segment.index) == [4, 8, 10] and segment.left == 3
     assert [segment.is_acked(i) for i in range(6)] == [True, True, False, True, False, False]
 
 
 def test_acknowledgements_add_up_in_any_order_and_count_once():
     segment = segment_of(6)
-    assert segment.acknowledge(0, [[8, 8]]) == 1
-    assert segment.acknowledge(0, [[2, 3]]) == 1
-    assert segment.acknowledge(0, [[8, 8], [2, 2]]) == 0
-    assert segment.unacked() == [0, 4, 6, 10]
-    assert segment.acknowledge(100, []) == 4 and segment.left == 0
+    assert segment.acknowledge(0, [[8, 8]], index_of) == 1
+    assert segment.acknowledge(0, [[2, 3]], index_of) == 1
+    assert segment.acknowledge(0, [[8, 8], [2, 2]], index_of) == 0
+    assert segment.unacked(segment.index) == [0, 4, 6, 10]
+    assert segment.acknowledge(100, [], index_of) == 4 and segment.left == 0
     segment.add(12, b"later")  # what was said before it existed does not speak of it
-    assert segment.unacked() == [12] and segment.left == 1
+    assert segment.unacked(segment.index) == [12] and segment.left == 1
 
 
 def test_what_is_acknowledged_stays_with_its_frames_when_a_segment_is_split():
     segment = segment_of(6)
-    segment.acknowledge(1, [[6, 8]])
+    segment.acknowledge(1, [[6, 8]], index_of)
     fresh = seg.Segment(FINE, 2, b"sid0")
     segment.split(2, fresh)
-    assert segment.numbers == [0, 2] and segment.unacked() == [2] and segment.left == 1
-    assert fresh.numbers == [4, 6, 8, 10] and fresh.unacked() == [4, 10] and fresh.left == 2
+    fresh.index.numbers.extend([4, 6, 8, 10])
+    assert list(segment.index.numbers) == [0, 2]
+    assert segment.unacked(segment.index) == [2] and segment.left == 1
+    assert (fresh.first, fresh.last, fresh.count) == (4, 10, 4)
+    assert fresh.unacked(fresh.index) == [4, 10] and fresh.left == 2
 
 
 # Entries
@@ -186,13 +199,13 @@ def test_a_file_goes_when_all_its_frames_are_acknowledged_and_not_before():
     disk = SimDisk()
     journal, session = started(disk, segment=300)
     fill(journal, FINE, 6)
-    assert len(disk.files) == 3
+    assert len(segment_files(disk)) == 3
     journal.acknowledge(session.sid, 1, [[3, 3], [4, 4]])
-    assert len(disk.files) == 3  # 1, 2 and 5 keep theirs
+    assert len(segment_files(disk)) == 3  # 1, 2 and 5 keep theirs
     journal.acknowledge(session.sid, 2, [])
-    assert len(disk.files) == 2 and numbers(journal, FINE) == [2, 5]
+    assert len(segment_files(disk)) == 2 and numbers(journal, FINE) == [2, 5]
     journal.acknowledge(session.sid, 6, [])
-    assert not disk.files and not journal.segments
+    assert not segment_files(disk) and not journal.segments
     assert journal.counters["segments_freed"] == 3
     assert journal.counters["frames_acknowledged"] == 6
 
@@ -205,7 +218,7 @@ def test_the_file_that_is_written_to_stays_also_when_all_in_it_is_acknowledged()
         assert journal.acknowledge(session.sid, n + 1, []) == 1
     assert sorted(disk.files) == ["a00000001"]
     journal.close()
-    assert not disk.files and journal.frames_left() == 0
+    assert not segment_files(disk) and journal.frames_left() == 0
 
 
 def test_a_segment_begins_with_its_open_and_holds_one_lane():
@@ -327,49 +340,77 @@ def test_an_entry_that_breaks_while_running_is_a_gap_and_ram_still_delivers():
 # The quota
 
 
+def used(journal):
+    """Frames of each lane: alerts, breadcrumbs, fine telemetry."""
+    return [len(numbers(journal, lane)) for lane in (ALERT, CRUMB, FINE)]
+
+
+def test_the_quota_is_used_whole_and_never_passed():
+    for lane, frames_kept in ((FINE, 12), (CRUMB, 14), (ALERT, 12)):
+        journal, _ = started(quota=SMALL, segment=300)
+        for _ in range(60):
+            fill(journal, lane, 1)
+            assert journal.size() <= SMALL
+        assert frames_kept <= sum(used(journal)) <= frames_kept + 2
+
+
 def test_fine_telemetry_goes_first_then_breadcrumbs_then_alerts():
-    journal, _ = started(quota=SEVEN, segment=300)
+    journal, _ = started(quota=SMALL, segment=300)
     fill(journal, ALERT, 2)  # 0, 1
-    fill(journal, CRUMB, 8)  # 2..9
-    fill(journal, FINE, 4)  # 10..13
-    assert gaps(journal) == [] and journal.frames_left() == 14
+    fill(journal, CRUMB, 4)  # 2..5
+    fill(journal, FINE, 10)  # 6..15
+    assert gaps(journal) == []
+    fill(journal, CRUMB, 10)
+    assert set([g[0] for g in gaps(journal)]) == {FINE} and used(journal) == [2, 14, 2]
     fill(journal, CRUMB, 2)
-    assert gaps(journal) == [(FINE, 10, 11, "full", 2)]
-    fill(journal, ALERT, 2)
-    assert gaps(journal) == [(FINE, 12, 13, "full", 2)]
-    fill(journal, CRUMB, 2)
-    assert gaps(journal) == [(CRUMB, 2, 3, "full", 2)]
+    assert gaps(journal) == [(CRUMB, 2, 3, "full", 2)]  # what is fine telemetry's own stays
     fill(journal, ALERT, 10)
-    assert gaps(journal) == [(CRUMB, 4, 19, "full", 10)] and numbers(journal, CRUMB) == []
+    assert set([g[0] for g in gaps(journal)]) == {CRUMB} and used(journal) == [12, 4, 2]
     fill(journal, ALERT, 2)
     assert gaps(journal) == [(ALERT, 0, 1, "full", 2)]
-    assert journal.size() <= SEVEN
 
 
-def test_the_less_precious_never_push_out_the_more_precious():
-    journal, session = started(quota=SEVEN, segment=300)
-    fill(journal, ALERT, 6)
-    fill(journal, CRUMB, 8)
-    assert gaps(journal) == []
-    assert fill(journal, FINE, 3) == [14, 15, 16]
-    assert gaps(journal) == [(FINE, 14, 16, "full", 3)]
-    assert numbers(journal, ALERT) == [0, 1, 2, 3, 4, 5]
-    assert numbers(journal, CRUMB) == [6, 7, 8, 9, 10, 11, 12, 13]
-    journal.acknowledge(session.sid, 2, [])
-    fill(journal, FINE, 1)
-    assert numbers(journal, FINE) == [17] and journal.counters["frames_lost"] == 3
+def test_no_lane_takes_what_is_anothers_own():
+    journal, _ = started(quota=SMALL, segment=300)
+    for lane in (ALERT, CRUMB, FINE):
+        fill(journal, lane, 60)
+    assert used(journal) == [12, 4, 2]  # fine telemetry passes in the 400 bytes that are its own
+    gaps(journal)
+    fill(journal, FINE, 2)
+    assert set([g[0] for g in gaps(journal)]) == {FINE}
+    fill(journal, CRUMB, 2)
+    assert set([g[0] for g in gaps(journal)]) == {CRUMB}
+
+
+def test_a_quota_made_smaller_is_kept_by_who_is_over_his_own():
+    journal, _ = started(quota=1 << 14, segment=300)
+    fill(journal, ALERT, 2)
+    fill(journal, CRUMB, 30)
+    journal._quota = SMALL
+    fill(journal, FINE, 2)
+    assert [g[0] for g in gaps(journal)] == [CRUMB] and journal.size() <= SMALL
+    assert numbers(journal, FINE) == [32, 33]
+
+
+def test_the_number_of_segments_is_bounded_however_many_sessions_there_are():
+    journal, _ = started(quota=1 << 20)
+    for i in range(MAX_SEGMENTS + 20):
+        journal.begin(PlainSession(str(i)))
+        fill(journal, (FINE, CRUMB)[i % 2], 1, 10)
+        assert len(journal.segments) <= MAX_SEGMENTS
+    assert set([g[0] for g in gaps(journal)]) == {FINE}
 
 
 def test_a_gap_says_exactly_what_went():
-    journal, session = started(quota=SEVEN, segment=300)
+    journal, session = started(quota=SMALL, segment=300)
     fill(journal, FINE, 1)
     fill(journal, CRUMB, 1)
     fill(journal, FINE, 3)  # the files have 0 and 2, 3 and 4
     journal.acknowledge(session.sid, 1, [])
-    fill(journal, CRUMB, 11)
+    fill(journal, CRUMB, 13)
     assert gaps(journal) == [(FINE, 2, 2, "full", 1)]  # 0 the room has, 1 is another lane's
     assert journal.take_gaps() == []
-    fill(journal, CRUMB, 2)
+    fill(journal, FINE, 2)
     assert gaps(journal) == [(FINE, 3, 4, "full", 2)]
 
 
@@ -390,7 +431,7 @@ def test_a_crowd_of_gaps_is_bounded_and_counted():
         journal.begin(session)
         fill(journal, FINE, 1)
     journal.begin(PlainSession("last"))
-    journal._quota = 200
+    journal._quota = 350  # the alert, and what is the others' own
     fill(journal, ALERT, 1)
     assert len(journal.take_gaps()) == MAX_GAPS
     assert journal.counters["gaps_forgotten"] == 3

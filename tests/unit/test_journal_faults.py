@@ -206,7 +206,7 @@ def test_a_storage_that_never_works_costs_what_ram_cannot_hold_and_says_so():
 
 def test_a_full_storage_makes_room_by_fine_telemetry_first():
     disk = SimDisk(capacity=3000)
-    journal = Journal(disk, ROOM, 300, FLUSH_MS)
+    journal = Journal(disk, 1 << 15, 300, FLUSH_MS)
     journal.begin(PlainSession("first"))
     for lane in (CRUMB, FINE, FINE):
         for _ in range(8):
@@ -225,7 +225,7 @@ def test_a_full_storage_makes_room_by_fine_telemetry_first():
 
 def test_fine_telemetry_never_makes_a_full_storage_give_up_alerts():
     disk = SimDisk()
-    journal = Journal(disk, ROOM, 300, FLUSH_MS)
+    journal = Journal(disk, 1 << 15, 300, FLUSH_MS)
     journal.begin(PlainSession("first"))
     for _ in range(6):
         journal.append(ALERT, bytes(100), 0)
@@ -241,7 +241,7 @@ def test_fine_telemetry_never_makes_a_full_storage_give_up_alerts():
 
 def test_a_storage_filled_by_others_does_not_cost_all_that_is_kept():
     disk = SimDisk()
-    journal = Journal(disk, 1 << 22, 4096, FLUSH_MS)
+    journal = Journal(disk, 1 << 19, 4096, FLUSH_MS)
     session = PlainSession("first")
     journal.begin(session)
     for _ in range(900):
@@ -321,7 +321,7 @@ def test_handles_are_given_back_however_often_a_session_ends_badly():
 
 def test_a_file_that_cannot_be_read_holds_up_no_other():
     disk = SimDisk()
-    journal = Journal(disk, ROOM, 300, FLUSH_MS)
+    journal = Journal(disk, 1 << 15, 300, FLUSH_MS)
     journal.begin(PlainSession("first"))
     for _ in range(6):
         journal.append(FINE, bytes(100), 0)

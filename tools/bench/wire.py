@@ -57,6 +57,9 @@ class _Wire:
     def take_gaps(self):
         return ()
 
+    def take_ends(self):
+        return ()
+
 
 def records(scenario, clock=None):
     """POSITION records of every epoch, as the agent makes them."""

@@ -4,12 +4,15 @@ Should the store refuse, this object is thrown away and the room's memory is as 
 """
 
 from agent.comms.batch import BatchError
-from agent.records import ANCHOR, EVENT, GAP, POSITION, VALUE
+from agent.records import ANCHOR, EVENT, EVENT_CODES, GAP, POSITION, VALUE
 from tools.room.dating import Dating
 from tools.room.explode import event_fields, event_name, explode
 from tools.room.intervals import IntervalSet
 from tools.room.live import is_newer
 from tools.room.store import Event, Frame, Gap, Write
+
+_SESSION_END = EVENT_CODES["session_end"]
+_LAST_NUMBER = (1 << 32) - 1
 
 
 class Intake:
@@ -82,8 +85,8 @@ class Intake:
             fields = event_fields(record)
             event = Event(row, number, place, record[1], name, fields, self.now)
             self.write.events.append(event)
-            if kind == GAP:
-                gap = Gap(row, record[3], record[4], record[5])
+            gap = _gap(row, record)
+            if gap:
                 self.write.gaps.append(gap)
                 self._gaps.append(gap)
 
@@ -149,3 +152,14 @@ class Intake:
 def _keep_newest(where, key, row, record):
     if key not in where or record[1] >= where[key][1][1]:
         where[key] = row, record
+
+
+def _gap(row, record):
+    """What a GAP, or an event that tells a session's end, says will not come; else None."""
+    if record[0] == GAP:
+        return Gap(row, record[3], record[4], record[5])
+    if record[2] != _SESSION_END or len(record) != 6:
+        return None
+    sid, end = record[3:5]
+    is_sound = isinstance(sid, bytes) and len(sid) == 4 and isinstance(end, int)
+    return Gap(row, sid, end, _LAST_NUMBER) if is_sound and 0 <= end <= _LAST_NUMBER else None

@@ -1,0 +1,80 @@
+"""What a power cut took from earlier sessions, found at a start.
+
+Frames that only RAM held have used up numbers. The lanes share those, so a number below the highest
+that is on the medium is either there, or acknowledged, or known to be a gap, or lost: then it is
+reported. Above the highest nothing can be proved but that it will never come; that is the session's
+end, and the room is told it, too.
+"""
+
+from agent.comms.ledger import CUT
+from agent.comms.quota import THIN_ORDER
+from agent.records import ANY_LANE, GAP_BROKEN, GAP_POWER
+
+
+def audit(shelf, ledger):
+    """Ends every session that is known, and adds what is missing of it to the ledger's gaps. Raises
+    StorageError; what was found until then stays."""
+    for sid in _sessions(shelf, ledger):
+        account = ledger.account(sid)
+        top = max(
+            [account.top()]
+            + [last for _, last in ledger.gaps.of(sid)]
+            + [s.last for s in shelf.segments if s.sid == sid]
+        )
+        reason = GAP_BROKEN
+        if account.end is None:
+            account.end, account.how = top + 1, CUT
+            reason = GAP_POWER
+            ledger.is_dirty = True
+        account.end = max(account.end, top + 1)
+        for first, last in holes(shelf, ledger, account):
+            span = (first, last, last - first + 1)
+            ledger.gaps.add(ANY_LANE, sid, span, reason, _between(shelf))
+            ledger.is_dirty = True
+
+
+def _sessions(shelf, ledger):
+    """Ids of all sessions, oldest first."""
+    found = [account.sid for account in ledger.accounts]
+    for segment in shelf.segments:
+        if segment.sid not in found:
+            found.append(segment.sid)
+    return found
+
+
+def _between(shelf):
+    return lambda lane, sid, first, last: shelf.has_between(None, sid, first, last)
+
+
+def holes(shelf, ledger, account):
+    """Generator of (first, last) below the session's end that are in no list of numbers."""
+    sources = [shelf.numbers(lane, account.sid) for lane in THIN_ORDER]
+    spans = [iter(account.settled), iter(sorted(ledger.gaps.of(account.sid)))]
+    heads = [_next_number(source) for source in sources] + [_next_span(s) for s in spans]
+    sources += spans
+    expected = 0
+    while True:
+        best = None
+        for i, head in enumerate(heads):
+            if head is not None and (best is None or head[0] < heads[best][0]):
+                best = i
+        first, last = (account.end, account.end) if best is None else heads[best]
+        if first > expected:
+            yield expected, first - 1
+        if best is None:
+            return
+        expected = max(expected, last + 1)
+        step = _next_number if best < len(THIN_ORDER) else _next_span
+        heads[best] = step(sources[best])
+
+
+def _next_number(source):
+    for number in source:
+        return number, number
+    return None
+
+
+def _next_span(source):
+    for first, last in source:
+        return first, last
+    return None

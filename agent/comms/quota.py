@@ -1,0 +1,56 @@
+"""How the journal's quota is divided among the lanes, and which lane gives way.
+
+Each lane has a share of its own, so that none can starve another: alerts and breadcrumbs stay
+however much fine telemetry there is, and new fine telemetry passes however many breadcrumbs wait.
+The rest is for whoever comes; where it is used up, fine telemetry gives way first and alerts last.
+"""
+
+from agent.records import ALERT, CRUMB, FINE
+
+THIN_ORDER = (FINE, CRUMB, ALERT)  # what goes first
+# 1/n of the quota is the lane's own. Breadcrumbs of a day without a link take a tenth of what its
+# fine telemetry does; a quarter keeps them for days.
+_SHARES = {ALERT: 8, CRUMB: 4, FINE: 8}
+MAX_SEGMENTS = 256  # in RAM, about 200 bytes each on a chip
+_SEGMENTS = 128  # so many fill the quota, whatever the configured size of one
+_FRAME_BYTES = 128  # of a small frame, to bound the number of frames in a segment
+_MIN_FRAMES = 128
+
+
+def share(quota, lane):
+    """Bytes that are the lane's own."""
+    return quota // _SHARES[lane]
+
+
+def fits(quota, sizes, lane, size):
+    """True when `size` bytes more of the lane leave every other lane its own.
+
+    sizes: {lane: bytes in use}."""
+    total = 0
+    for each in THIN_ORDER:
+        used = sizes[each] + (size if each == lane else 0)
+        total += max(used, share(quota, each))
+    return total <= quota
+
+
+def gives_way(quota, sizes, lane, size):
+    """The lanes that may give up something for `size` bytes of `lane`, in their order: those with
+    more than their own, and the lane itself. None more precious does, unless the bytes belong to
+    the lane's own: then whoever has more than its own must (a quota that was made smaller)."""
+    is_owed = sizes[lane] + size <= share(quota, lane)
+    rank = THIN_ORDER.index(lane)
+    found = []
+    for i, each in enumerate(THIN_ORDER):
+        if each == lane:
+            may = sizes[each] > 0 and not is_owed
+        else:
+            may = sizes[each] > share(quota, each) and (i < rank or is_owed)
+        if may:
+            found.append(each)
+    return found
+
+
+def segment_caps(quota, segment_size):
+    """(bytes, frames) at which a segment is closed."""
+    size = max(segment_size, quota // _SEGMENTS)
+    return size, max(_MIN_FRAMES, size // _FRAME_BYTES)
