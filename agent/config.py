@@ -20,8 +20,8 @@ _REQUIRED = object()
 
 
 class Key:
-    """kind: 'int', 'str', 'bool', 'hex', 'rows', 'zones'. `low`, `high`: limits of an int, or of a
-    length (of a hex: bytes). `null`: None is allowed."""
+    """kind: 'int', 'str', 'bool', 'hex', 'names', 'rows', 'zones'. `low`, `high`: limits of an int,
+    or of a length (of a hex: bytes). `null`: None is allowed."""
 
     def __init__(self, kind, default=_REQUIRED, low=None, high=None, null=False, choices=None):
         self.kind = kind
@@ -75,7 +75,7 @@ SCHEMA = {
         "brokers": Key("brokers", (), 0, 4),
         "keepalive_s": Key("int", 60, 5, 3600),
         "connect_timeout_s": Key("int", 20, 1, 300),
-        "window": Key("int", 64, 1, 64),
+        "window": Key("int", 64, 1, 128),
         "backlog_bytes_per_s": Key("int", 0, 0, 10000000),
         # Of a metered SIM, by UTC's day; 0: none. The floor is kept back for alerts.
         "budget_bytes_per_day": Key("int", 0, 0, 1 << 40),
@@ -103,6 +103,10 @@ SCHEMA = {
         {
             "port": Key("str", low=1, high=255),
             "baud": Key("int", 38400, choices=_BAUDS),
+            "set_baud": Key("int", 115200, choices=_BAUDS, null=True),  # null: as it is found
+            "bitrate": Key("int", 500000, choices=(250000, 500000)),  # of a CAN interface
+            "signals": Key("names", None, 1, 64, null=True),  # null: what the PID table holds
+            "sleep": Key("bool", True),
         }
     ),
     "inputs": Optional(
@@ -163,6 +167,7 @@ def check(raw):
     except ZoneError as e:
         raise ConfigError("reporting.%s" % e)
     _check_gps(config["gps"])
+    _check_obd(config["obd"])
     for c in config["vehicle"]:
         if c not in "abcdefghijklmnopqrstuvwxyz0123456789-":
             raise ConfigError("vehicle: %r is not in a-z, 0-9 and -" % c)
@@ -197,6 +202,18 @@ def _check_gps(gps):
         from_config(gps)
     except SettingsError as e:
         raise ConfigError("gps: %s" % e)
+
+
+def _check_obd(obd):
+    if obd is None or obd["signals"] is None:
+        return
+    from agent import signals  # looked up only where the configuration names some
+    from agent.obd import pids
+
+    for name in obd["signals"]:
+        signal = signals.by_name(name)
+        if signal is None or not pids.of_signal(signal):
+            raise ConfigError("obd.signals: no PID gives signal %r" % name)
 
 
 def _group(schema, raw, prefix):
@@ -312,7 +329,20 @@ def _zones(rule, value, name):
     return value
 
 
-_KINDS = {"int": _int, "bool": _bool, "str": _str, "hex": _hex, "rows": _rows, "zones": _zones}
+def _names(rule, value, name):
+    if not isinstance(value, list) or not rule.low <= len(value) <= rule.high:
+        text = "%s must be a list of %d to %d names"
+        raise ConfigError(text % (name, rule.low, rule.high))
+    for item in value:
+        if not isinstance(item, str):
+            raise ConfigError("%s: %r is no name" % (name, item))
+    return value
+
+
+_KINDS = {
+    "int": _int, "bool": _bool, "str": _str, "hex": _hex, "names": _names, "rows": _rows,
+    "zones": _zones,
+}  # fmt: skip
 
 
 def identity(config):

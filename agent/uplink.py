@@ -199,7 +199,7 @@ class Uplink:
             freed = 0
             for sid, upto, ranges in message[2]:
                 freed += self._journal.acknowledge(sid, upto, ranges)
-            self._link.progress(freed)
+            self._link.progress(freed, message[2])
             self._clock.room(message[1], now)
         elif message[0] == "again":
             self._link.ask_again(message[1], message[2])

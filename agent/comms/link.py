@@ -21,9 +21,10 @@ WAITING = "waiting"  # for the next attempt
 CONNECTING = "connecting"
 ONLINE = "online"
 
-# Frames sent and not yet acknowledged by the room: 40 KB on their way, what 1 Mbit/s carries in
-# a round trip of 100 ms and the 200 ms that a room takes at most to answer.
-MAX_UNPROVED = 128
+# Frames sent and not yet acknowledged by the room, at least and at most; between them it is twice
+# the window: a room takes about as long to answer as the broker.
+MIN_UNPROVED = 32
+MAX_UNPROVED = 256
 ALERT_RESERVE = 8  # that many alerts may go beyond every window, also while the room is silent
 PATIENCE_MS = 5000  # how long the room may take to acknowledge before a frame is sent again
 MAX_PATIENCE_MS = 300000
@@ -31,7 +32,11 @@ MAX_PATIENCE_MS = 300000
 # re-established radio link some more; an alert waits for neither.
 STALL_MS = 20000
 ALERT_STALL_MS = 8000
-ROOM_MS = 120000  # how long a room may be silent before another broker is tried, where there is one
+# How long a room may be silent before the subscription is made again, then the connection, to
+# another broker where there is one; it doubles up to the longest while that does not help.
+ROOM_MS = 120000
+MAX_ROOM_MS = 900000
+LOOK_MS = 60000  # until the journal is gone through anew, if a file could not be read before
 _OPEN = -1  # stands for a frame's number where a session's open is meant
 _IDLE_MS = 60000  # the longest between two polls
 _UNSENT_MS = 200  # until a client that was full is tried again, if no PUBACK comes before
@@ -49,20 +54,25 @@ class Link:
         brokers: how many there are. budget: of `budget.py`, or None."""
         self._journal = journal
         self._window = window
+        self._most = max(MIN_UNPROVED, min(MAX_UNPROVED, 2 * window))
         self._session = None
         self._brokers = Brokers(brokers, random)
         self._budget = budget
         self.state = WAITING
         self._since = 0  # of the state
         self._heard = 0  # when anything came last
-        self._answered = 0  # when the room last said anything
+        self._answered = 0  # when the room last said anything, or something was done about it
+        self._room_wait = ROOM_MS
+        self._is_renewed = False  # the subscription was made again in this silence
+        self._look_wait = LOOK_MS
+        self._looked = 0
         self._token = 0
         # token -> (key, when it was sent, bytes if it is of the backlog): PUBACK outstanding.
         # key: (sid, number), or (sid, _OPEN)
         self._flying = {}
         self._unproved = {}  # (sid, number) -> time by which the room must have acknowledged
         self._alerts = []  # keys of the alerts in it
-        self._allowed = MAX_UNPROVED
+        self._allowed = self._most
         self._patience = PATIENCE_MS
         self._same_until = 0  # what is late until then was sent before the silence was noticed
         self._has_spoken = False  # the room, since the last poll
@@ -99,10 +109,11 @@ class Link:
         self._flying = {}
         self._opened = []
         self._unsent = []
-        self._allowed = MAX_UNPROVED
-        self._patience = PATIENCE_MS
-        self._same_until = 0
-        self._hurry(now)
+        if not self._is_renewed:  # else it is not known yet that the room is there again
+            self._allowed = self._most
+            self._patience = PATIENCE_MS
+            self._same_until = 0
+            self._hurry(now)
         self._bucket.start(now)
         self.pace.start(now)
         sid = self._session.sid
@@ -135,16 +146,18 @@ class Link:
             if backlog:
                 self.pace.acked(backlog, now)
 
-    def progress(self, freed):
-        """The room has acknowledged: the session is known there, and `freed` frames are done."""
+    def progress(self, freed, statements):
+        """The room has acknowledged: the session is known there, and `freed` frames are done.
+        statements: [(sid, upto, ranges)], as the journal took them."""
         self.proved = self._has_spoken = True
-        for key in list(self._unproved):
-            if not self._journal.holds(key[0], key[1]):
-                self._unproved.pop(key)
+        for sid, upto, ranges in statements:
+            for key in list(self._unproved):
+                if key[0] == sid and (key[1] < upto or _is_in(key[1], ranges)):
+                    self._unproved.pop(key)
         if freed:
             self._patience = PATIENCE_MS
             self._same_until = 0
-            self._allowed = min(MAX_UNPROVED, 2 * self._allowed)
+            self._allowed = min(self._most, 2 * self._allowed)
         else:
             self._is_back = True
 
@@ -153,7 +166,7 @@ class Link:
         again without waiting."""
         self._has_spoken = True
         for key in list(self._unproved):
-            if key[0] == sid and (ranges is None or any([a <= key[1] <= b for a, b in ranges])):
+            if key[0] == sid and (ranges is None or _is_in(key[1], ranges)):
                 self._unproved.pop(key)
         self._next.rewind()
 
@@ -184,9 +197,11 @@ class Link:
             return []
         if self._has_spoken:
             self._answered = now
-            self._has_spoken = False
+            self._has_spoken = self._is_renewed = False
+            self._room_wait = ROOM_MS
         cause = self._why_to_drop(now)
         if cause:
+            self._room_wait = min(MAX_ROOM_MS, 2 * self._room_wait)
             self.closed(cause, now)
             if cause == "return":
                 self._brokers.go_back(now)
@@ -194,6 +209,7 @@ class Link:
         self._notice(now)
         self._expire(now)
         self._bucket.fill(now)
+        self.pace.fill(now)
         actions = self._unsent + self._to_send
         full = bool(self._unsent)  # the client was, a moment ago: nothing new on top
         self._unsent = []
@@ -205,7 +221,18 @@ class Link:
             if frame is None:
                 break
             actions.extend(self._publish(frame, now))
+        if actions or not self._is_idle():
+            self._looked = now
+            self._look_wait = LOOK_MS if actions else self._look_wait
+        elif now - self._looked >= self._look_wait:
+            self._looked = now
+            self._look_wait = min(MAX_ROOM_MS, 2 * self._look_wait)
+            self._next.rewind()
         return actions
+
+    def _is_idle(self):
+        """Frames are left and none goes: a file may not have been readable."""
+        return not self._unproved and not self._flying and self._journal.frames_left() > 0
 
     def wake(self, now):
         """ms until `poll` should be called again, if nothing happens before."""
@@ -224,8 +251,11 @@ class Link:
             wait = min(wait, self._open_due - now)
         if self._flying:
             wait = min(wait, self._stall_at() - now)
-        ready = self._bucket.wake(now)
-        return max(0, wait if ready is None else min(wait, ready))
+        if self._unproved or not self.proved:
+            wait = min(wait, self._answered + self._room_wait - now)
+        for ready in (self._bucket.wake(now), self.pace.wake(now)):
+            wait = wait if ready is None else min(wait, ready)
+        return max(0, wait)
 
     def outstanding(self):
         """(PUBACKs outstanding, frames the room has not acknowledged yet)."""
@@ -236,11 +266,16 @@ class Link:
     def _why_to_drop(self, now):
         if self._flying and now >= self._stall_at():
             return "stalled"
-        if self._unproved and now - self._answered >= ROOM_MS and self._brokers.has_other(now):
-            return "room"
+        if self._is_silent(now) and (self._is_renewed or self._brokers.has_other(now)):
+            # With one broker it is not left alone for long: perhaps it only lost our subscription.
+            return "room" if self._brokers.has_other(now) else "stalled"
         if not self._flying and not self._unproved and self._brokers.return_due(self._since, now):
             return "return"
         return None
+
+    def _is_silent(self, now):
+        """The room owes an answer, and has for long."""
+        return (self._unproved or not self.proved) and now - self._answered >= self._room_wait
 
     def _stall_at(self):
         """When silence means that the connection is dead."""
@@ -260,6 +295,11 @@ class Link:
             self._patience = PATIENCE_MS
             self._hurry(now)
         self._is_back = False
+        if self._is_silent(now):
+            self._answered = now
+            self._is_renewed = True
+            self._room_wait = min(MAX_ROOM_MS, 2 * self._room_wait)
+            self._to_send.append(("subscribe", "d"))
         if not self.proved and now >= self._open_due:
             self._send_open(self._session.sid, self._session.open_bytes, now)
 
@@ -355,3 +395,7 @@ class Link:
         self._token += 1
         self._flying[self._token] = (key, now, backlog)
         return ("publish", lane, payload, False, self._token)
+
+
+def _is_in(number, ranges):
+    return any([first <= number <= last for first, last in ranges])

@@ -8,12 +8,13 @@ in proportion to what is left to the target and shrinks beyond it. The round tri
 of a one-way delay, as MQTT gives no other; so a queue on the way down slows the backlog, too.
 """
 
-TARGET_MS = 25
+TARGET_MS = 15
 _SEGMENT = 1460  # bytes by which the window grows in a round trip without a queue
 _FIRST = 4 * _SEGMENT
 _LEAST = 2 * _SEGMENT  # RFC 6817: MIN_CWND of 2 segments
 _MOST = 1 << 20
-_LATELY = 4  # samples: the least of them counts, so that one delayed packet says nothing
+_TRIP_MS = 100  # until a round trip is known
+_STEP_MS = 5  # how often something is sent while the window is spread over the round trip
 # The shortest round trip is that of this span and the one before: a handover changes it. At its end
 # the backlog pauses until none is under way, so that its own queue does not become the measure.
 _BASE_MS = 60000
@@ -49,7 +50,8 @@ class Bucket:
 
 
 class Window:
-    """`sent` and `acked` for what is of the backlog, `sample` for every round trip."""
+    """`fill(now)` before `is_open`; `sent` and `acked` for what is of the backlog, `sample` for
+    every round trip."""
 
     def __init__(self):
         self.start(0)
@@ -62,38 +64,69 @@ class Window:
         self._this = None  # of this span
         self._before = None  # of the span before
         self._span_at = now
-        self._lately = []
+        # The queue that stands, not a burst's: the shortest round trips within this one and the
+        # one before.
+        self._least = [None, None]
+        self._trip_at = now
+        self._credit = _FIRST
+        self._filled = now
         self._is_fast = True  # slow start: doubles in a round trip until a queue is seen
         self._is_pausing = False
         self._shrunk_at = now
 
+    def fill(self, now):
+        """Spreads the window over the round trip: sent in one burst, it would be a queue."""
+        passed = min(now - self._filled, 1000)
+        self._filled = now
+        rate = self._rate()
+        most = 2 * _STEP_MS * rate
+        if self._credit < most:
+            self._credit = min(most, self._credit + passed * rate)
+
+    def _rate(self):
+        """Bytes in a ms: a window in four fifths of a round trip, so that it can be filled."""
+        return max(1, self.size * 5 // (4 * max(1, self.base or _TRIP_MS)))
+
     def is_open(self):
-        return self.used < self.size and not self._is_pausing
+        return self.used < self.size and self._credit > 0 and not self._is_pausing
+
+    def wake(self, now):
+        """ms until it is open by time alone, None where it is, or where only PUBACKs help."""
+        if self._credit > 0 or self.used >= self.size or self._is_pausing:
+            return None
+        return max(_STEP_MS, 1 - self._credit // self._rate())
 
     def sent(self, count):
         self.used += count
+        self._credit -= count
 
     def acked(self, count, now):
         """So many bytes of the backlog have reached the broker."""
+        was_full = 4 * self.used >= 3 * self.size
         self.used = max(0, self.used - count)
         if self._is_pausing:
             # The next round trip is one without a queue of our own making.
             self._is_pausing = self.used > 0
             return
-        queue = min(self._lately) - self.base if self._lately else 0
+        queue = self.queue()
         if self._is_fast and queue * 4 < TARGET_MS:
-            self.size += count
+            self.size += count if was_full else 0  # what was not used says nothing
         else:
             self._is_fast = False
-            self._follow(queue, count, now)
+            self._follow(queue, count if was_full or queue > TARGET_MS else 0, now)
         self.size = max(_LEAST, min(self.size, _MOST))
+
+    def queue(self):
+        """ms that the link's queue takes, as far as is known."""
+        known = [x for x in self._least if x is not None]
+        return min(known) - self.base if known else 0
 
     def _follow(self, queue, count, now):
         if queue <= 2 * TARGET_MS:
             # RFC 6817: GAIN * off_target * bytes_newly_acked * MSS / cwnd, GAIN 1.
             self.size += (TARGET_MS - queue) * count * _SEGMENT // (TARGET_MS * self.size)
         elif now - self._shrunk_at >= self.base + queue:
-            self.size //= 2  # once in a round trip: what comes in it tells of before
+            self.size = self.size * 3 // 4  # once in a round trip: what comes in it tells of before
             self._shrunk_at = now
 
     def sample(self, ms, now):
@@ -105,6 +138,7 @@ class Window:
             self._is_pausing = self.used > 0
         self._this = ms if self._this is None else min(self._this, ms)
         self.base = self._this if self._before is None else min(self._this, self._before)
-        self._lately.append(ms)
-        if len(self._lately) > _LATELY:
-            self._lately.pop(0)
+        if now - self._trip_at >= self.base:
+            self._trip_at = now
+            self._least = [None, self._least[0]]
+        self._least[0] = ms if self._least[0] is None else min(self._least[0], ms)

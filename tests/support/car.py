@@ -71,4 +71,5 @@ class Car:
     def acknowledge(self, upto, ranges=(), name="now"):
         """The room acknowledges frames of a session."""
         sid = self.sessions[name].sid
-        self.link.progress(self.journal.acknowledge(sid, upto, ranges))
+        freed = self.journal.acknowledge(sid, upto, ranges)
+        self.link.progress(freed, [(sid, upto, ranges)])

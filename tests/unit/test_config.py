@@ -181,7 +181,7 @@ def test_a_wrong_value_is_named():
         ("mqtt.port", None, "must be an integer, not NoneType"),
         ("mqtt.port", 0, "0 is not within 1 to 65535"),
         ("mqtt.port", 65536, "65536 is not within 1 to 65535"),
-        ("mqtt.window", 65, "65 is not within 1 to 64"),
+        ("mqtt.window", 129, "129 is not within 1 to 128"),
         ("journal.quota_bytes", 1000, "1000 is not within 65536 to 1099511627776"),
         ("journal.segment_bytes", 10, "10 is not within 4096 to 1048576"),
         ("journal.flush_ms", -1, "-1 is not within 100 to 600000"),

@@ -137,19 +137,19 @@ def test_an_open_that_cannot_be_read_does_not_hold_up_the_others():
 
 
 def test_the_window_is_never_exceeded_but_by_opens():
-    car = Car([("old", (FINE,) * 40)], window=5)
+    car = Car([("old", (FINE,) * 30)], window=5)
     flying = car.connect()[2:]
     assert len(flying) == 5 and car.link.outstanding() == (5, 3)
     token = 0
-    while token < 42:
+    while token < 32:
         token += 1
         car.link.puback(token, token)
         more = car.sent(token)
         assert len(more) <= 1
         flying = flying[1:] + more
         assert len(flying) <= 5
-    assert flying == [] and car.link.outstanding() == (0, 40)
-    assert car.link.counters["pubacks"] == 42
+    assert flying == [] and car.link.outstanding() == (0, 30)
+    assert car.link.counters["pubacks"] == 32
 
 
 def test_a_silent_broker_does_not_make_opens_pile_up():
@@ -200,7 +200,7 @@ def test_a_puback_does_not_free_a_frame():
 
 
 def test_no_more_than_so_many_frames_are_on_their_way_but_for_alerts():
-    car = Car()
+    car = Car(window=1000)
     car.connect()
     car.keep((FINE,) * (MAX_UNPROVED + 20))
     assert len(car.sent(0)) == MAX_UNPROVED
@@ -258,20 +258,19 @@ def test_a_room_that_is_away_for_long_is_asked_rarely():
     car.link.puback(1, 0)
     car.keep((FINE,) * 30)
     asked = []
-    token = 1
     for now in range(0, 8 * 3600000, 500):
-        for what in car.sent(now):
-            token += 1
+        if car.link.state != ONLINE and car.link.poll(now):
+            car.link.connected(now)  # it was dropped: perhaps it was the connection
+        asked += [(now, what) for what in car.sent(now) if what[0] in "tb"]
+        for token in list(car.link._flying):
             car.link.puback(token, now)
-            if what != "s now":
-                asked.append((now, what))
     asked = asked[30:]
     assert [what for _, what in asked] == ["b now 0"] * len(asked)
     times = [now for now, _ in asked]
     pauses = [b - a for a, b in zip(times, times[1:])]  # noqa: B905 MicroPython has no strict
     assert times[0] == PATIENCE_MS
     assert pauses[:5] == [PATIENCE_MS << i for i in range(1, 6)]
-    assert pauses[-1] == MAX_PATIENCE_MS and pauses == sorted(pauses)
+    assert pauses == sorted(pauses) and MAX_PATIENCE_MS <= pauses[-1] < MAX_PATIENCE_MS + 1000
 
 
 def test_progress_restores_patience_and_flow():

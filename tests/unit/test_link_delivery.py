@@ -5,7 +5,9 @@ from agent.comms.budget import Budget
 from agent.comms.link import (
     ALERT_RESERVE,
     ALERT_STALL_MS,
+    LOOK_MS,
     MAX_PATIENCE_MS,
+    MAX_ROOM_MS,
     ONLINE,
     PATIENCE_MS,
     ROOM_MS,
@@ -95,9 +97,19 @@ def away(car, hours=1):
     settle(car, 0)
     car.keep((FINE,) * 10)
     for now in range(0, hours * 3600000, 1000):
-        car.sent(now)
-        settle(car, now)
+        step(car, now)
     return hours * 3600000
+
+
+def step(car, now):
+    """What is sent; the broker takes it; a connection that was dropped is made again."""
+    if car.link.state != ONLINE:
+        if not car.link.poll(now):
+            return []
+        car.link.connected(now)
+    sent = car.sent(now)
+    settle(car, now)
+    return sent
 
 
 def test_a_room_that_comes_back_is_not_left_waiting():
@@ -107,7 +119,7 @@ def test_a_room_that_comes_back_is_not_left_waiting():
     sent = []
     while not [what for what in sent if what[0] in "tb"]:
         assert now < 3600000 + 2 * PATIENCE_MS < 3600000 + MAX_PATIENCE_MS
-        sent = car.sent(now)
+        sent = step(car, now)
         now += 100
     car.acknowledge(1)
     assert [what[0] for what in car.sent(now)] == ["b", "b"]
@@ -207,14 +219,44 @@ def test_a_broker_behind_which_no_room_answers_is_left_for_another():
     assert car.link.poll(dropped) == [("connect",)] and car.link.broker == 1
 
 
-def test_the_only_broker_is_kept_however_silent_the_room():
+def test_behind_the_only_broker_a_silent_room_is_subscribed_to_again_then_connected_anew():
+    # A broker may have lost our subscription and nothing else: then no acknowledgement comes down.
     car = Car()
     car.connect()
     settle(car, 0)
     car.keep((CRUMB,))
+    done = []
     for now in range(0, 4 * 3600000, 1000):
-        assert "drop" not in car.sent(now)
-        settle(car, now)
+        done += [
+            (now, what) for what in step(car, now) if what in ("drop", "subscribe d", "b now 0")
+        ]
+    rare = [row for row in done if row[1] != "b now 0"]
+    assert rare[0] == (ROOM_MS, "subscribe d") and rare[1] == (3 * ROOM_MS, "drop")
+    drops = [now for now, what in done if what == "drop"]
+    assert 12 <= len(drops) <= 4 * 3600000 // MAX_ROOM_MS + 3
+    # And what it owes is sent no more often for that.
+    assert (
+        len([what for _, what in done if what == "b now 0"]) <= 5 + 4 * 3600000 // MAX_PATIENCE_MS
+    )
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_without_a_new_connection():
+    car = Car([("old", (ALERT, FINE))])
+    car.journal.flush()
+    car.disk.unreadable = [name for name in car.disk.files if name[0] == ALERT]
+    assert car.connect()[3:] == ["s old", "b old 1"]
+    settle(car, 10)
+    car.acknowledge(0)
+    car.acknowledge(0, [[1, 1]], "old")
+    assert car.sent(20) == [] and car.link.wake(20) <= LOOK_MS
+    for now in range(20, 10 * LOOK_MS, 1000):
+        assert car.sent(now) == []
+    car.disk.unreadable = ()
+    for now in range(10 * LOOK_MS, 10 * LOOK_MS + MAX_ROOM_MS, 1000):
+        sent = car.sent(now)
+        if sent:
+            break
+    assert sent == ["a old 0"]
 
 
 # A budget

@@ -17,7 +17,7 @@ class Radio:
         self.window = Window()
         self.carried = 0
         # A slow link's queue is never less than the least that may be under way.
-        self.most = max(2 * TARGET_MS, 2 * 1460 / rate)
+        self.most = max(3 * TARGET_MS, 2 * 1460 / rate)
         self.over = 0  # ms with a longer queue
         self.count = 0
 
@@ -28,6 +28,7 @@ class Radio:
                 self.window.sample(now - sent, now)
                 self.window.acked(FRAME, now)
                 self.carried += FRAME
+            self.window.fill(now)
             while self.window.is_open():
                 self.free = max(self.free, now) + FRAME / self.rate
                 self.count += 1
@@ -41,9 +42,9 @@ class Radio:
 
 def test_the_window_fills_the_link_and_hardly_its_queue():
     for rate, trip in ((125.0, 100), (30.0, 100), (125.0, 30), (125.0, 400), (5.0, 200)):
-        radio = Radio(rate, trip).run(0, 5000)
+        radio = Radio(rate, trip).run(0, 10000)
         radio.carried = radio.over = 0
-        radio.run(5000, 35000)
+        radio.run(10000, 40000)
         assert radio.carried >= 0.85 * rate * 30000, (rate, trip, radio.carried)
         assert radio.over <= 300, (rate, trip, radio.over)
 

@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import gps, obd, wire
+from tools.bench import gps, link, obd, wire
 
-BENCHES = {"wire": wire.run, "gps": gps.run, "obd": obd.run}
+BENCHES = {"wire": wire.run, "gps": gps.run, "obd": obd.run, "link": link.run}
 
 
 def bench(

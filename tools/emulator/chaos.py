@@ -163,6 +163,7 @@ class _Connection:
 
     async def _deliver(self, queue, sink, way):
         link = self._link
+        is_first = way == "down"
         while True:
             due, data = await queue.get()
             await asyncio.sleep(max(0.0, due - link.loop.time()))
@@ -176,6 +177,9 @@ class _Connection:
                 await asyncio.sleep(0.01)
                 link.cut()
                 return
+            if is_first:
+                is_first = False
+                link.answered = time.monotonic()
             try:
                 sink.write(data)
                 await sink.drain()
@@ -208,6 +212,7 @@ class Chaos:
         self.script = script or LinkScript()
         self.counters = {"connections": 0, "bytes_up": 0, "bytes_down": 0}
         self.connections = set()
+        self.answered = 0.0  # second (monotonic) at which a client last got its first bytes
         self.is_stalled = self.is_torn = False
         self._is_down = self._is_dark = False
         self._twice = {"up": 0, "down": 0}
