@@ -1,13 +1,13 @@
 """The whole agent on one screen: its parts, how they are wired, and the tasks that drive them.
 
     UART <-> positioning --fix--+
-    UART <-> obd.Obd ---value---+-> tracking -> recorder -> journal -> link -> MQTT -> room
+    UART <-> condition --value--+-> tracking -> recorder -> journal -> link -> MQTT -> room
     inputs --------------change-+                ^           ^        ^        |
                                       clock -----+           +-- inbox --------+
 
 What stands left of MQTT are machines that take time as an argument; the tasks here, in
-`positioning.py` and in `uplink.py` are all the I/O there is. A fault in one part is counted, told
-once a minute at most, and survived: the other parts never notice.
+`positioning.py`, `condition.py` and `uplink.py` are all the I/O there is. A fault in one part is
+counted, told once a minute at most, and survived: the other parts never notice.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from agent.comms.budget import Budget
 from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
+from agent.condition import Condition
 from agent.log import Log
-from agent.obd.poller import Obd
 from agent.positioning import Positioning
 from agent.recorder import Recorder
 from agent.tracking import Tracking
@@ -34,6 +34,7 @@ _TICK_MS = 50  # batches and flushes are checked so often
 _INPUTS_MS = 20  # the inputs are looked at so often: a panic press waits no longer than that
 _REOPEN_MS = 3000  # a serial port that is not there is tried again so often
 _RESTART_MS = 1000  # a task that failed is started again after that long
+_MOVING = 300  # cm/s by GPS from which on the car cannot be asleep
 _SPEED = signals.by_name("speed")
 
 
@@ -52,7 +53,6 @@ class App:
         self.clock = Clock(config["time"]["not_before_utc_ms"])
         self.tracking = Tracking(config["reporting"], self._record, self._event_at)
         self.gps = self._positioning(config) if config["gps"] else None
-        self.obd = Obd() if config["obd"] else None
         self.inputs = Inputs()
         self._levels = port.Inputs(_present(config["inputs"] or {}))
         self._watchdog = port.Watchdog()
@@ -61,6 +61,7 @@ class App:
             port.Storage(kept["dir"]), kept["quota_bytes"], kept["segment_bytes"], kept["flush_ms"]
         )
         self.recorder = Recorder(self.journal, self.clock)
+        self.obd = self._condition(config) if config["obd"] else None
         mqtt = config["mqtt"]
         self.budget = Budget(
             self.journal.storage, mqtt["budget_bytes_per_day"], mqtt["budget_floor_bytes"]
@@ -75,8 +76,6 @@ class App:
         )
         self.uplink.on_connected = self._on_connected
         self.session = None
-        self.readings = {}  # signal id -> (raw, uptime)
-        self._dtc = None  # the trouble codes last reported
         self._stopping = asyncio.Event()
         self._is_over = False  # nothing more is recorded
         self._tasks = []
@@ -85,6 +84,12 @@ class App:
         not_before = config["time"]["not_before_utc_ms"]
         return Positioning(
             config["gps"], not_before, self.now, self.log, self._on_fix, self._event_at
+        )
+
+    def _condition(self, config):
+        storage = self.journal.storage
+        return Condition(
+            config["obd"], self.now, self.log, storage, self._on_value, self._on_condition
         )
 
     def now(self):
@@ -123,7 +128,7 @@ class App:
         if self.gps:
             self._spawn("gps", self.gps.run)
         if self.obd:
-            self._spawn("obd", self._obd_task)
+            self._spawn("obd", self.obd.run)
         await self._stopping.wait()
 
     def stop(self):
@@ -205,6 +210,8 @@ class App:
             if self.gps:
                 self.gps.quality.ignition(self.inputs.level("ignition"), now)
                 self.gps.poll(now)
+            if self.obd:
+                self.obd.ignition(self.inputs.level("ignition"))
             self._poll_records(now)
             self._keep(self.journal.poll, now)
             if self.session.is_spent(now):
@@ -231,57 +238,32 @@ class App:
         elif self._keep(self.recorder.poll, now):
             self.uplink.wake()
 
-    async def _obd_task(self):
-        uart = port.Uart(self._config["obd"]["port"], self._config["obd"]["baud"])
-        self.obd.start(self.now())
-        try:
-            while True:
-                request = self.obd.poll(self.now())
-                if request:
-                    uart.write(request)
-                for event in self.obd.take():
-                    self._on_obd(event)
-                data = await uart.read(self.obd.wake(self.now()))
-                for event in self.obd.feed(data, self.now()):
-                    self._on_obd(event)
-        finally:
-            uart.close()
-
     # What the parts report
 
     def _on_fix(self, fix):
         if fix.valid:
             self.tracking.fix(fix, self.clock.gnss(fix.utc, fix.t))
+            if self.obd and fix.speed is not None and fix.speed > _MOVING:
+                self.obd.moving()
 
     def _on_connected(self):
         """What gathered while there was no link goes out at once, ahead of the backlog: the room
         first of all wants to know where the car is now."""
         now = self.now()
+        # Also where the room draws it rightly by now: it cannot know that it does.
+        self.tracking.flush()
         self.tracking.poll(now, True)
         self._keep(self.recorder.close_all, now)
 
-    def _on_obd(self, event):
-        kind = event[0]
-        if kind == "value":
-            _, signal, raw, t = event
-            self.readings[signal] = (raw, t)
-            if signal == _SPEED:
-                self._on_speed(raw * 250 // 9, t)  # km/h to cm/s
-            self.tracking.value(signal, raw, t)
-        elif kind == "state":
-            self.log.line(self.now(), "obd: %s" % event[1])
-            self._event("obd_state", event[1])
-        elif kind == "dtc":
-            if event[1:3] != self._dtc:
-                self._dtc = event[1:3]
-                self.tracking.something_happened()
-                self._event("dtc", event[1], *event[2])
-        elif kind == "vin":
-            self._event("vin", event[1])
-        elif kind == "adapter":
-            self._event("obd_adapter", event[1])
-        elif kind == "error":
-            self.log.fault(self.now(), "obd", event[1], str(event[2]))
+    def _on_value(self, signal, raw, t):
+        if signal == _SPEED:
+            self._on_speed(raw * 250 // 9, t)  # km/h to cm/s
+        self.tracking.value(signal, raw, t)
+
+    def _on_condition(self, name, t, *fields):
+        if name in ("dtc", "freeze_frame"):
+            self.tracking.something_happened()
+        self._event_at(name, t, *fields)
 
     def _on_speed(self, speed, t):
         self.tracking.speed(speed, t)
