@@ -52,12 +52,14 @@ COUNTERS = (
 
 
 class CanBus:
-    """One controller. `memory` (dict) may be kept for next time; it holds "protocol"."""
+    """One controller, called `name`. `memory` (dict) may be kept for next time; it holds
+    "protocol", and what abilities.py has of an adapter: frames can be counted here."""
 
     can = True
     # There is no adapter that could sleep; resting, nothing is sent and the car's bus may.
     can_sleep = False
     asleep = False
+    focus = None  # answers of all ECUs are taken, always
 
     def __init__(self, counters, memory, bus_retry_ms=5000, name="CAN", bitrate=500000):
         if bitrate not in _PROTOCOLS:
@@ -67,6 +69,11 @@ class CanBus:
             counters.setdefault(key, 0)
         self.memory = memory
         memory.setdefault("protocol", None)
+        if memory.get("identity") != name:  # what was learned of an adapter says nothing here
+            memory["identity"] = name
+            memory["batch"] = None
+        memory["digit"] = True
+        memory["focus"] = False
         self.bus_retry_ms = bus_retry_ms
         self._name = name
         self._letters = _PROTOCOLS[bitrate]
@@ -128,6 +135,10 @@ class CanBus:
         """How long an answer is waited for, in units of 4.096 ms; 0: the default. Takes no time
         and no bytes."""
         self._reply_ms = max(LEAST_REPLY_MS, units * _UNIT // 1000) if units else REPLY_MS
+        return None
+
+    def listen(self, ecu, now):
+        """The answers of one ECU alone: as all of them are taken, there is nothing to set."""
         return None
 
     @property

@@ -261,3 +261,41 @@ def test_how_long_an_answer_is_waited_for():
         assert bus.wake(now) == ms
         bus.feed(record(FRAME, ENGINE, b"\x03\x7f\x01\x31\x00\x00\x00\x00"), now + 7)
         assert bus.latency == 7 and bus.idle
+
+
+def test_what_was_learned_of_an_adapter_does_not_count():
+    memory = {"identity": "ELM327 v1.5", "batch": 1, "digit": False, "focus": True, "protocol": "3"}
+    bus, _ = connected(obd_can.CanCar(obd_car.answers()), memory)
+    assert memory["batch"] is None and memory["digit"] and memory["focus"] is False
+    assert memory["protocol"] == "6" and bus.focus is None and bus.listen(ENGINE, 0) is None
+    memory["batch"] = 4
+    made(memory)
+    assert memory["batch"] == 4
+
+
+def test_the_poller_on_it():
+    from agent.obd.poller import Obd
+
+    for is_extended in (False, True):
+        car = obd_can.CanCar(obd_car.answers(), is_extended)
+        for pid, data in (("05", "46"), ("0C", "1AF8"), ("0D", "32"), ("04", "80"), ("0F", "3C")):
+            car.table["01" + pid] = {ENGINE: "41" + pid + data}
+        obd = Obd({"signals": ["rpm", "speed"], "status_ms": 0, "voltage_ms": 0}, CanBus)
+        car.answers = lambda request, car=car: live(car.table, request)
+        events, _ = obd_can.run(obd, car, 20000)
+        values = [event[1:3] for event in events if event[0] == "value"]
+        assert len(values) > 60 and set(values) == {(31, 0x1AF8), (32, 0x32)}
+        assert ("vin", VIN) in [event[:2] for event in events]
+        assert [event[2] for event in events if event[:2] == ("dtc", "stored")][0] == ("P0301",)
+        assert not [event for event in events if event[0] == "error"]
+
+
+def live(table, request):
+    """Answers to several PIDs at once, made of those to one."""
+    if request[0] != 1:
+        return obd_car.messages(table, request[0], request[1:])
+    parts = {}
+    for pid in request[1:]:
+        for ecu, payload, _ in obd_car.messages(table, 1, bytes([pid])):
+            parts[ecu] = parts.get(ecu, b"\x41") + payload[1:]
+    return [(ecu, parts[ecu], 0) for ecu in sorted(parts)]
