@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench check clean
+.PHONY: setup demo test lint bench simulate check clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,14 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/patrol bench
+
+# Delivery under simulated faults (docs/simulation.md). SEED=17 runs one, ARGS=--trace or --shrink
+# shows how it breaks.
+SEEDS ?= 1000
+HOURS ?= 2
+simulate: $(STAMP)
+	$(BIN)/python -m tests.faults.simulation.run --hours $(HOURS) \
+	$(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
 # What a change must pass before it is shown to anybody.
 check: lint test

@@ -219,10 +219,11 @@ class Disk:
             self._fail("close", name, fault)
 
     def remove(self, name):
+        self._ledger.giving_up(name)
         fault = self._fault("write")
         self._open.discard(name)
         if fault in (None, "late", "lost") and name in self.files:
-            self._ledger.removed(self, name)
+            self._ledger.removed(name)
             self._removed[name] = self.files.pop(name)
             if not self._removed[name].is_named:
                 del self._removed[name]

@@ -6,8 +6,9 @@ only when its frames were committed or are counted as lost.
 """
 
 from agent.comms import link as links
+from agent.comms.chains import MAX_TAIL
 from agent.comms.gaps import MAX_GAPS
-from agent.comms.journal import MAX_TAIL
+from agent.comms.quota import MAX_SEGMENTS
 from agent.comms.seal import MAX_FRAME
 
 _ORDER = {"a": 0, "t": 1, "b": 2}
@@ -23,8 +24,6 @@ class Watch:
 
     def __init__(self, vehicle):
         self._vehicle = vehicle
-        self.unproved_top = 0
-        self.segments_top = 0
         self.sent_since = set()  # frames sent since the room last answered, in this connection
         self.again = 0  # of those, how often one was sent again
         self.silent_since = 0
@@ -119,17 +118,19 @@ def after_step(vehicle):
         fail("memory", f"{unproved} frames are unproved")
     if flying > vehicle.settings["window"] + links.ALERT_RESERVE + _SPARE:
         fail("memory", f"{flying} PUBACKs are outstanding")
-    if vehicle.ledger.orphans:
-        lost = journal.counters["frames_lost"]
-        mine = [e for e in vehicle.ledger.orphans.values() if e.life == vehicle.life]
-        if len(mine) > lost:
-            fail("erased before it was committed", f"{mine[-1]}; {lost} are counted as lost")
+    rows = journal.ledger.gaps.rows
+    for entry in vehicle.ledger.orphans.values():
+        if entry.life == vehicle.life and not journal.counters["gaps_forgotten"]:
+            sid, number = entry.key
+            if not any(
+                row[0] == entry.lane and row[1] == sid and row[2] <= number <= row[3]
+                for row in rows
+            ):
+                fail("erased before it was committed", f"{entry}, and it is in no gap")
     for segment in journal.segments:
         if not segment.closed and len(segment.tail) > MAX_TAIL + 2 * MAX_FRAME:
             fail("memory", f"{len(segment.tail)} bytes of lane {segment.lane} wait in RAM")
-    if len(journal.segments) > vehicle.watch.segments_top:
-        vehicle.watch.segments_top = len(journal.segments)
-    # What the journal has to tell is bounded, too.
-    gaps = getattr(journal, "_gaps", None)
-    if isinstance(getattr(gaps, "_gaps", None), list) and len(gaps._gaps) > MAX_GAPS:
-        fail("memory", f"{len(gaps._gaps)} gaps wait")
+    if len(journal.segments) > MAX_SEGMENTS + _SPARE:
+        fail("memory", f"{len(journal.segments)} segments")
+    if len(rows) > MAX_GAPS:
+        fail("memory", f"{len(rows)} gaps wait")

@@ -8,6 +8,8 @@ owed frame must be on the disk; at the end there must be none.
 
 from bisect import bisect_right
 
+_LAST_NUMBER = (1 << 32) - 1
+
 
 class Violation(Exception):
     """A promise is broken. `name`: which; the text says where."""
@@ -21,7 +23,7 @@ class Entry:
     """One frame."""
 
     __slots__ = ("key", "lane", "frame", "plaintext", "is_stored", "is_owed", "files",
-                 "life")  # fmt: skip
+                 "life", "is_given_up")  # fmt: skip
 
     def __init__(self, key, lane, frame, plaintext):
         self.key = key
@@ -31,6 +33,7 @@ class Entry:
         self.is_stored = False
         self.is_owed = False
         self.files = []  # names of files that hold it
+        self.is_given_up = False  # the journal has tried to remove a file with it
         self.life = None  # the run of the agent in which its last file went
 
     def __str__(self):
@@ -51,6 +54,7 @@ class Ledger:
         self._fresh = {}  # file -> the same, not yet synced
         self._nonces = set()
         self.life = 0  # run of the agent
+        self.was_whole = True  # every start could read every file
         self.is_alone = True  # one room writes to the store
         self.counters = {"sealed": 0, "flushed": 0, "stored": 0, "in_gaps": 0, "sealings": 0}
 
@@ -97,7 +101,12 @@ class Ledger:
             entry.is_owed = True
             self.owed[entry.key] = entry
 
-    def removed(self, disk, name):
+    def giving_up(self, name):
+        """The journal wants this file to go, whether the disk obeys or not."""
+        for _, entry in self._places.get(name, ()):
+            entry.is_given_up = True
+
+    def removed(self, name):
         self._fresh.pop(name, None)
         for _, entry in self._places.pop(name, ()):
             if name in entry.files:
@@ -137,19 +146,20 @@ class Ledger:
 
     # What the agent tells
 
-    def recovered(self, holds, was_power_cut, is_whole):
-        """The journal has read the disk. holds(sid, number): what it found; is_whole: it could
-        read every file."""
+    def recovered(self, sizes, was_power_cut, is_whole):
+        """The journal has read the disk. sizes: file -> bytes from its beginning that it found
+        sound; is_whole: it could read every file."""
+        if not is_whole:
+            self.was_whole = False
+            return
         if was_power_cut:
             # What it found is on the medium, whether it was flushed or not.
-            for places in self._places.values():
-                for _, entry in places:
-                    if not entry.is_owed and not entry.is_stored and holds(*entry.key):
+            for name, size in sizes.items():
+                for end, entry in self._places.get(name, ()):
+                    if end <= size and not entry.is_owed and not entry.is_stored:
                         self._owe(entry)
-        if not is_whole:
-            return
         for entry in self.owed.values():
-            if entry.key not in self.orphans and not holds(*entry.key):
+            if entry.key not in self.orphans and not any(name in sizes for name in entry.files):
                 self.fail("flushed frame lost", f"{entry}: not recovered from {entry.files}")
 
     # What the store tells
@@ -171,16 +181,23 @@ class Ledger:
             self._settle(entry)
         for event in write.events:
             if event.name == "gap":
-                self._gap(event.fields)
+                fields = event.fields
+                sid = bytes.fromhex(fields["session"])
+                self._gap(fields["lane"], sid, fields["first"], fields["last"])
+            elif event.name == "session_end":
+                self._gap("*", bytes.fromhex(event.fields[0]), event.fields[1], _LAST_NUMBER)
 
-    def _gap(self, fields):
-        lane, first, last = fields["lane"], fields["first"], fields["last"]
-        sid = bytes.fromhex(fields["session"])
+    def _gap(self, lane, sid, first, last):
+        """The room has been told that these are lost: then they must be."""
         self.gaps.setdefault((sid, lane), []).append((first, last))
         for entry in [e for e in self.owed.values() if e.key[0] == sid]:
-            if lane in (entry.lane, "*") and first <= entry.key[1] <= last:
-                self.counters["in_gaps"] += 1
-                self._settle(entry)
+            if lane not in (entry.lane, "*") or not first <= entry.key[1] <= last:
+                continue
+            if entry.files and not entry.is_given_up and self.was_whole:
+                text = f"{entry} is called lost ({lane} {first} to {last}), and is in {entry.files}"
+                self.fail("false gap", text)
+            self.counters["in_gaps"] += 1
+            self._settle(entry)
 
     def _settle(self, entry):
         if entry.is_owed:

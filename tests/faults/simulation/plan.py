@@ -69,7 +69,7 @@ _kind("dark", 6)(
         r.choice(_ENDS),
     )
 )
-_kind("outage", 4)(lambda r: (_where(r), _span(r, 2000, 40 * MINUTE_MS), r.random() < 0.5))
+_kind("outage", 4)(lambda r: (_where(r), _span(r, 2000, 90 * MINUTE_MS), r.random() < 0.5))
 _kind("stall", 6)(
     lambda r: (
         _where(r),
@@ -168,6 +168,7 @@ def settings(r):
         "flush_ms": r.choice((2000, 10000, 60000)),
         "window": r.choice((1, 4, 16, 16)),
         "backlog_rate": r.choice((0, 0, 300, 2000)),
+        "budget": r.choice((300000, 1000000)) if r.random() < 0.06 else 0,
         "sites": 1 if r.random() < 0.7 else 2,
         "keepalive": r.choice((15, 60)),
         "latency": _span(r, 2, 600),
@@ -182,6 +183,34 @@ def settings(r):
         "stand_ms": _span(r, 5 * MINUTE_MS, 90 * MINUTE_MS),
         "alert_ms": _span(r, 3 * MINUTE_MS, 30 * MINUTE_MS),
     }
+
+
+def settings_of(**changed):
+    """Of a plain world, but for these."""
+    plain = {
+        "system": "littlefs",
+        "quota": 1 << 20,
+        "capacity": 4 << 20,
+        "segment": 16384,
+        "flush_ms": 10000,
+        "window": 16,
+        "backlog_rate": 0,
+        "budget": 0,
+        "sites": 1,
+        "keepalive": 60,
+        "latency": 50,
+        "jitter": 20,
+        "bandwidth": 100,
+        "session_ms": 24 * HOUR_MS,
+        "room_is_clean": False,
+        "sqlite": False,
+        "weak_random": False,
+        "fine_ms": 10000,
+        "drive_ms": HOUR_MS,
+        "stand_ms": 10 * MINUTE_MS,
+        "alert_ms": 10 * MINUTE_MS,
+    }
+    return {**plain, **changed}
 
 
 def make(seed, hours=2.0):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from agent.comms import segment as segments
 from agent.comms.link import Link
 from agent.recorder import Recorder
+from agent.uplink import Uplink
 from tests.faults.simulation.vehicle import Parts
 
 
@@ -19,9 +20,9 @@ class _ErasesOnPuback(Link):
         flying = self._flying.get(token)
         super().puback(token, now)
         if flying is not None:
-            key = flying if isinstance(flying[0], bytes) else flying[0]
-            if key[1] >= 0:
-                self._journal.acknowledge(key[0], 0, [[key[1], key[1]]])
+            sid, number = flying[0]
+            if number >= 0:
+                self._journal.acknowledge(sid, 0, [[number, number]])
 
 
 class _KeepsItsWindow(Link):
@@ -42,8 +43,20 @@ class _KeepsItsWindow(Link):
 class _ForgetsGaps(Recorder):
     """What the journal had to give up is not told."""
 
-    def _add_gaps(self, now):
-        self._journal.take_gaps()
+    def _tell(self, now):
+        return False
+
+
+class _CursorAhead(Uplink):
+    """What is sent is written down as done, before the room has it."""
+
+    def _do(self, action, now):
+        is_done = super()._do(action, now)
+        if action[0] == "publish" and action[1] in ("a", "t", "b"):
+            frame = action[2]
+            number = int.from_bytes(frame[5:9], "big")
+            self._journal.ledger.settle(bytes(frame[1:5]), 0, [[number, number]], 1)
+        return is_done
 
 
 @contextmanager
@@ -51,8 +64,8 @@ def _counts_twice():
     """An acknowledgement that comes again counts again."""
     right = segments.Segment.acknowledge
 
-    def acknowledge(self, upto, ranges):
-        freed = right(self, upto, ranges)
+    def acknowledge(self, upto, ranges, *rest):
+        freed = right(self, upto, ranges, *rest)
         if not freed and self.left and ranges:
             self.left -= 1
             return 1
@@ -71,6 +84,7 @@ def _parts(**changed):
 
 # name -> (parts, context that puts other names in place, or None)
 PLANTED = {
+    "cursor before data": (_parts(Uplink=_CursorAhead), None),
     "erase on PUBACK": (_parts(Link=_ErasesOnPuback), None),
     "acknowledgement counted twice": (Parts, _counts_twice),
     "window not cleared on reconnect": (_parts(Link=_KeepsItsWindow), None),

@@ -100,6 +100,8 @@ class Vehicle:
                 "keepalive_s": s["keepalive"],
                 "window": s["window"],
                 "backlog_bytes_per_s": s["backlog_rate"],
+                "budget_bytes_per_day": s["budget"],
+                "budget_floor_bytes": s["budget"] // 4,
             },
             "journal": {"dir": "/journal"},
         }
@@ -177,7 +179,8 @@ class Vehicle:
             self.journal.recover()
             is_whole = not self.journal.counters["read_errors"]
             self.read_errors += not is_whole
-            self.ledger.recovered(self.journal.holds, self.was_power_cut, is_whole)
+            sizes = {segment.name: segment.size for segment in self.journal.segments}
+            self.ledger.recovered(sizes, self.was_power_cut, is_whole)
             self.was_power_cut = False
             self._new_session()
         except (port.StorageError, BootCountError) as e:
@@ -227,6 +230,11 @@ class Vehicle:
         self.scheduler.cancel(self._tick_item)
         self._tick_at = None
         self.workload.stop()
+
+    def abandon(self):
+        """The world ends: nothing is left that waits."""
+        for task in self._tasks:
+            task.cancel()
 
     def lose_power(self):
         self.counters["power_cuts"] += 1

@@ -30,6 +30,7 @@ T0 = 1_790_000_000_000  # UTC ms at the beginning of time, September 2026
 # the vehicle's before it sends again (5 min), each once more for what falls between, and time for
 # a full journal over the slowest link of `plan.settings`.
 LIMIT_MS = 2 * 3600000
+BUDGET_MS = 50 * 3600000  # where a day's data are limited: two more days
 _NAME = "v-sim"
 _ROOM_PRIVATE = port.sha256(b"room")
 _ROOM_KEY = RoomKey(_ROOM_PRIVATE, port.x25519(_ROOM_PRIVATE))
@@ -120,6 +121,7 @@ class World:
             except Violation as e:
                 violation = e.name, str(e)
             finally:
+                self.vehicle.abandon()
                 self.store.close()
         scheduler, vehicle = self.scheduler, self.vehicle
         counters = {
@@ -152,8 +154,9 @@ class World:
             self.vehicle.off_ms = 1000
             self.vehicle.stop()
         healed = scheduler.now
-        if not scheduler.run(healed + LIMIT_MS, self._is_settled):
-            self._complain()
+        limit = LIMIT_MS + (BUDGET_MS if self.settings["budget"] else 0)
+        if not scheduler.run(healed + limit, self._is_settled):
+            self._complain(limit)
         return scheduler.now - healed
 
     def _is_settled(self):
@@ -162,12 +165,10 @@ class World:
             return False
         return not vehicle.journal.frames_left() and not vehicle.has_unwritten()
 
-    def _complain(self):
+    def _complain(self, limit):
         owed = list(self.ledger.owed.values())
         left = self.vehicle.journal.frames_left()
-        where = (
-            f"{len(owed)} frames are owed, {left} in the journal, {LIMIT_MS} ms after all is well"
-        )
+        where = f"{len(owed)} frames are owed, {left} in the journal, {limit} ms after all is well"
         lost = [entry for entry in owed if not self.vehicle.journal.holds(*entry.key)]
         if lost:
             self.ledger.fail(
