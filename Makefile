@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench simulate check clean
+.PHONY: setup demo test lint bench simulate schematics check clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,12 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/patrol bench
+
+# Draws and checks the boards: rule check, netlist, bill of materials, PDF and SVG into
+# hardware/build, what is committed beside it. ARGS=--check only tells what is not as committed.
+schematics: $(STAMP)
+	$(BIN)/python -m hardware.budget --write
+	$(BIN)/python -m hardware.build $(ARGS)
 
 # Delivery under simulated faults (docs/simulation.md). SEED=17 runs one, ARGS=--trace or --shrink
 # shows how it breaks.

@@ -9,7 +9,7 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from hardware.draw.symbols import SYSTEM
+from hardware.draw.symbols import FOOTPRINTS, SYSTEM
 
 HOW_TO_GET_IT = (
     "KiCad 9 is not installed (kicad-cli 9 and its symbol and footprint libraries). Debian 13: "
@@ -24,12 +24,26 @@ class KicadError(Exception):
     """KiCad said no; the text is what it said."""
 
 
-def is_there():
-    """True when kicad-cli 9 and the symbol libraries are installed."""
-    if shutil.which("kicad-cli") is None or not (SYSTEM / "Device.kicad_sym").exists():
-        return False
+def version():
+    """KiCad's version, for example '9.0.8'; '' without kicad-cli."""
+    if shutil.which("kicad-cli") is None:
+        return ""
     done = subprocess.run(["kicad-cli", "version"], capture_output=True, text=True)
-    return done.stdout.strip().startswith("9.")
+    return done.stdout.strip()
+
+
+def is_there():
+    """True when kicad-cli 9 and the symbol and footprint libraries are installed."""
+    has_libraries = (SYSTEM / "Device.kicad_sym").exists() and FOOTPRINTS.exists()
+    return has_libraries and version().startswith("9.")
+
+
+def painter():
+    """The version of poppler's pdftoppm; '' without it."""
+    if shutil.which("pdftoppm") is None:
+        return ""
+    done = subprocess.run(["pdftoppm", "-v"], capture_output=True, text=True)
+    return re.search(r"version (\S+)", done.stdout + done.stderr).group(1)
 
 
 def _configuration():
@@ -101,8 +115,9 @@ def plot(schematic, folder):
 
 def pictures(pdf, folder, stem):
     """Each page of a PDF as PNG (pdftoppm of poppler); gives the files, none without poppler."""
-    if shutil.which("pdftoppm") is None:
+    if not painter():
         return []
+    folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{stem}-*.png"):
         old.unlink()
     command = ["pdftoppm", "-r", "90", "-png", str(pdf), str(folder / stem)]

@@ -39,17 +39,20 @@ def _quoted(cell):
 
 
 class Netlist:
-    """`nets`: {net: {(reference, pin)}}; `functions`: {(reference, pin): name of the pin}."""
+    """`nets`: {net: {(reference, pin)}}; `functions`: {(reference, pin): name of the pin};
+    `kinds`: {(reference, pin): its electrical type}."""
 
     def __init__(self, board):
         lines = (NETLISTS / f"{board}.csv").read_text().splitlines()
         self.made_from = lines[0].split()[-1]
         self.nets = {}
         self.functions = {}
+        self.kinds = {}
         for row in csv.DictReader(lines[1:]):
             pin = (row["reference"], row["pin"])
             self.nets.setdefault(row["net"], set()).add(pin)
             self.functions[pin] = row["function"]
+            self.kinds[pin] = row["type"]
 
     def net_of(self, reference, function):
         """The net of a part's pin, by the pin's name."""
@@ -62,6 +65,13 @@ class Netlist:
     def ends(self, net):
         """{(reference, function)} of a net; a pin without a name goes by its number."""
         return {(pin[0], self.functions[pin] or pin[1]) for pin in self.nets[net]}
+
+    def drivers(self):
+        """{net: [(reference, function)]} of push-pull outputs."""
+        return {
+            net: sorted((r, self.functions[r, n]) for r, n in pins if self.kinds[r, n] == "output")
+            for net, pins in self.nets.items()
+        }
 
     def pins_of(self, reference):
         """{function or number: net} of a part."""

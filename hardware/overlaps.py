@@ -35,6 +35,10 @@ class Box:
     def is_cut_by(self, line):
         """True when a straight line from the plot runs through the ink's box."""
         x1, y1, x2, y2 = line
+        if max(x1, x2) < self.x1 or min(x1, x2) > self.x2:
+            return False  # most lines are far away: the cheap question first
+        if max(y1, y2) < self.y1 or min(y1, y2) > self.y2:
+            return False
         low, high = 0.0, 1.0
         sides = ((x2 - x1, self.x1 + _TOUCH - x1, self.x2 - _TOUCH - x1),
                  (y2 - y1, self.y1 + _TOUCH - y1, self.y2 - _TOUCH - y1))  # fmt: skip

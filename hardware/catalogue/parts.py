@@ -16,11 +16,11 @@ _SOT23_5 = "Package_TO_SOT_SMD:SOT-23-5"
 _ROWS = {
     # Power
     "ideal diode": ("U", "Power_Management:LM74700", "Texas Instruments", "LM74700QDBVRQ1", "",
-                    "LM74700-Q1", "TI LM74701-Q1 with another footprint"),
+                    "LM74700-Q1", "TI LM74700QDDFRQ1, another footprint"),
     "fet": ("Q", "Transistor_FET:BSC070N10NS5", "Infineon", "BSC070N10NS5ATMA1", "", "",
             "onsemi NTMFS10N7D2C"),
     "buck 3v3": ("U", "Regulator_Switching:LM5166Y", "Texas Instruments", "LM5166YDRCR", "", "",
-                 "TI LM5165Y, same pins, 150 mA"),
+                 "TI LM5166DRCR, same pins, with two resistors"),
     "buck 5v 3.5A": ("U", "Regulator_Switching:TPS54360DDA", "Texas Instruments", "TPS54360DDAR",
                      "", "TPS54360", "TI TPS54360BDDAR"),
     "buck 5v 5A": ("U", "Regulator_Switching:TPS54560BDDA", "Texas Instruments", "TPS54560BDDAR",

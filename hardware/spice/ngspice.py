@@ -21,7 +21,8 @@ def is_there():
 
 def simulate(deck, **values):
     """Fills the deck's $NAMES in and runs it. Gives {vector: [value, ...]}; the first vector is the
-    scale (time, or the swept voltage). Raises SpiceError."""
+    scale (time, or the swept voltage). Raises SpiceError, also where a run stopped before its END:
+    the simulator writes what it has and calls that a success."""
     with tempfile.TemporaryDirectory(prefix="ngspice-") as folder:
         out = Path(folder) / "out.txt"
         text = Template((HERE / f"{deck}.cir").read_text()).substitute(values, OUT=out)
@@ -34,4 +35,6 @@ def simulate(deck, **values):
         lines = out.read_text().splitlines()
     names = lines[0].split()
     rows = [[float(cell) for cell in line.split()] for line in lines[1:]]
+    if "END" in values and rows[-1][0] < values["END"] * 0.999:
+        raise SpiceError(f"{deck}: stopped at {rows[-1][0]:g} s of {values['END']:g} s")
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}

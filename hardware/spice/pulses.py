@@ -91,7 +91,7 @@ def extremes(found):
 def clamp_energy(found):
     """J that the clamps take: the line's voltage times the current above what the filter draws,
     counted while the line is above 38.6 V or below -30.4 V."""
-    time, line, current = found["time"], found["v(line)"], found["@lharness[i]"]
+    time, line, current = found["time"], found["v(line)"], found["i(vsource)"]
     total = 0.0
     for i in range(1, len(time)):
         if line[i] > 38.6 or line[i] < -30.4:

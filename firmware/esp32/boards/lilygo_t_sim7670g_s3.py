@@ -2,7 +2,8 @@
 
 Modem, receiver, memory card, I2C and battery pins as the maker's own pin table of the Standard
 series gives them. The older T-SIM7670G-S3 has another table. OBD and the inputs use pins of the
-camera header, which must be free. GPIO 45 (a strap) is the receiver's input: it is never driven.
+camera header, which must be free. GPIO 45 (a strap) leads to the receiver's input,
+which does not drive it: a start is not disturbed.
 """
 
 NAME = "lilygo-t-sim7670g-s3"
@@ -33,13 +34,14 @@ PINS = {
     "POWER_SAVE": 42,
     "DEBUG_TX": 43,
     "DEBUG_RX": 44,
+    "GNSS_TX": 45,
     "MODEM_PWRKEY": 46,
     "LIGHTBAR": 47,
     "GNSS_RX": 48,
 }
 WAKE = ("IGN_SENSE", "PANIC_N", "SIREN", "MODEM_RI")
 # The maker has wired straps: the reset state of what hangs on them is right for a start.
-STRAPS_IN_USE = {"BOOT_N", "I2C_SDA", "MODEM_PWRKEY"}
+STRAPS_IN_USE = {"BOOT_N", "I2C_SDA", "GNSS_TX", "MODEM_PWRKEY"}
 
 GPS_PORT = "uart2:48:45"
 OBD_PORT = "uart0:40:39"
