@@ -28,7 +28,8 @@ LAYERS = (
         "agent.zones",
         "agent.driving",
     ),
-    ("agent.recorder", "agent.config", "agent.uplink", "agent.positioning", "agent.tracking"),
+    ("agent.recorder", "agent.config", "agent.uplink", "agent.positioning", "agent.tracking",
+     "agent.condition"),
     ("agent.app",),
     ("agent.__main__",),
 )

@@ -20,6 +20,7 @@ from tools.room import track as tracks
 from tools.room.serve import ServeError, Server, utc_ms
 from tools.room.sqlite import SqliteStore
 from tools.room.store import StoreError
+from tools.room.words import event_text
 
 app = typer.Typer(no_args_is_help=True, help="The reference command room.")
 
@@ -137,7 +138,8 @@ def events(
     table = _table("time event", "what")
     for e in found:
         what = e.fields.items() if isinstance(e.fields, dict) else e.fields
-        text = ", ".join(f"{w[0]} {w[1]}" if isinstance(w, tuple) else str(w) for w in what)
+        text = event_text(e.name, e.fields)
+        text = text or ", ".join(f"{w[0]} {w[1]}" if isinstance(w, tuple) else str(w) for w in what)
         table.add_row(exports.iso(e.utc) or f"uptime {e.uptime} ms", e.name, text)
     Console().print(table)
 
@@ -194,7 +196,9 @@ def record_json(record):
             "value": record.value,
             "raw": record.raw,
         }
-    return {"kind": "event", **head, "name": record.name, "fields": record.fields}
+    row = {"kind": "event", **head, "name": record.name, "fields": record.fields}
+    text = event_text(record.name, record.fields)
+    return {**row, "text": text} if text else row
 
 
 def _state_json(s, now):

@@ -1,0 +1,159 @@
+"""The car's condition: OBD on its line, and what becomes of what it reports.
+
+The line is an adapter on a UART, or a CAN interface of Linux. Values go to whoever drew them up
+(`on_value`), everything else becomes an event (`on_event(name, t, ...)`); what was learned about
+adapter and car is kept for the next start.
+"""
+
+import json
+
+from agent import port
+from agent.obd.poller import Obd
+
+_MEMORY = "obd"  # file beside the journal
+_MEMORY_BYTES = 1024  # what is learned takes some 200
+_KEEP_MS = 60000  # at most one write to the flash in this time
+
+
+class Condition:
+    """config: the section `obd`; `storage`: a port.Storage; `run()` for ever."""
+
+    def __init__(self, config, now, log, storage, on_value, on_event):
+        self._config = config
+        self._now = now
+        self._log = log
+        self._storage = storage
+        self._on_value = on_value
+        self._on_event = on_event
+        self._kept = self._read()
+        self._keep_at = 0
+        self._codes = {}  # kind -> the trouble codes that were told last
+        settings = {"signals": config["signals"], "memory": self._kept}
+        if not config["sleep"]:
+            settings["asleep_ms"] = 0
+        self._is_serial = _is_serial(config["port"])
+        if self._is_serial:
+            settings["rates"] = (config["baud"], config["set_baud"])
+            self.obd = Obd(settings)
+        else:
+            from agent.obd.can_bus import CanBus
+
+            name, rate = config["port"], config["bitrate"]
+            self.obd = Obd(settings, lambda c, m, retry: CanBus(c, m, retry, name, rate))
+
+    @property
+    def counters(self):
+        return self.obd.counters
+
+    def reading(self, signal):
+        """The raw value of a signal, or None: there is none, or it is too old to be true."""
+        return self.obd.readings.get(signal, self._now())
+
+    def readings(self):
+        """[(signal id, raw, age in ms), ...] of all that is true now."""
+        return self.obd.readings.live(self._now())
+
+    def ignition(self, level):
+        """The ignition's input: True, False, or None where there is none."""
+        self.obd.ignition(level, self._now())
+
+    def moving(self):
+        """The car drives, as GPS says."""
+        self.obd.moving()
+
+    # The line
+
+    async def run(self):
+        uart = self._open()
+        obd = self.obd
+        obd.start(self._now())
+        try:
+            while True:
+                request = obd.poll(self._now())
+                if request:
+                    uart.write(request)
+                self._take(obd.take(), uart)
+                data = await uart.read(obd.wake(self._now()))
+                self._take(obd.feed(data, self._now()), uart)
+        finally:
+            uart.close()
+
+    def _open(self):
+        name = self._config["port"]
+        if self._is_serial:
+            return port.Uart(name, self._config["baud"])
+        from agent.port.socketcan import CanUart  # Linux alone has it
+
+        return CanUart(name)
+
+    # What it reports
+
+    def _take(self, events, uart):
+        for event in events:
+            if event[0] == "baud":
+                uart.set_baud(event[1])
+                self._log.line(event[2], "obd: %d baud" % event[1])
+            else:
+                self._report(event)
+
+    def _report(self, event):
+        kind = event[0]
+        t = event[-1]
+        if kind == "value":
+            self._on_value(event[1], event[2], t)
+        elif kind == "state":
+            self._log.line(t, "obd: %s" % event[1])
+            self._on_event("obd_state", t, event[1])
+            if event[1] == "polling":
+                self._keep(t)
+        elif kind == "dtc":
+            if self._codes.get(event[1]) != event[2]:
+                self._codes[event[1]] = event[2]
+                self._on_event("dtc", t, event[1], *event[2])
+            self._keep(t)
+        elif kind == "freeze":
+            fields = []
+            for signal, raw in event[3]:
+                fields.append(signal)
+                fields.append(raw)
+            self._on_event("freeze_frame", t, event[1], event[2], *fields)
+        elif kind == "readiness":
+            self._on_event("readiness", t, event[1], event[2])
+        elif kind == "vin":
+            self._on_event("vin", t, event[1])
+        elif kind == "adapter":
+            self._log.line(t, "obd: %s, %s" % (event[1], event[2]))
+            self._on_event("obd_adapter", t, event[1], event[2])
+        elif kind == "cleared":
+            self._on_event("dtc_cleared", t, int(event[1]), event[2])
+        elif kind == "error":
+            self._log.fault(t, "obd", event[1], str(event[2]))
+
+    # What was learned
+
+    def _read(self):
+        """What an earlier start has kept, or None."""
+        try:
+            if _MEMORY not in self._storage.names():
+                return None
+            data = self._storage.read(_MEMORY)
+            kept = json.loads(data) if len(data) <= _MEMORY_BYTES else None
+        except (port.StorageError, ValueError):
+            return None
+        return kept if isinstance(kept, dict) else None
+
+    def _keep(self, now):
+        memory = self.obd.memory
+        if memory == self._kept or now < self._keep_at:
+            return
+        self._keep_at = now + _KEEP_MS
+        try:
+            self._storage.replace(_MEMORY, json.dumps(memory).encode())
+            self._kept = json.loads(json.dumps(memory))
+        except port.StorageError as e:
+            self._log.fault(now, "obd", type(e).__name__, str(e))
+
+
+def _is_serial(name):
+    """A device file, a chip's UART or a Windows port; anything else is a CAN interface."""
+    return "/" in name or name[:4] == "uart" or name[:3].upper() == "COM"
