@@ -14,7 +14,7 @@ import asyncio
 
 from agent import config as configuration
 from agent import port, records, signals
-from agent.clock import Clock
+from agent.clock import Clock, lateness
 from agent.comms import session as sessions
 from agent.comms.bootcount import next_boot
 from agent.comms.budget import Budget
@@ -35,6 +35,8 @@ _INPUTS_MS = 20  # the inputs are looked at so often: a panic press waits no lon
 _REOPEN_MS = 3000  # a serial port that is not there is tried again so often
 _RESTART_MS = 1000  # a task that failed is started again after that long
 _MOVING = 300  # cm/s by GPS from which on the car cannot be asleep
+_RTC_MS = 60000  # the machine's own clock is looked at so often while nothing better is known
+_RTC_SET_MS = 3600000  # and set so often by GNSS
 _SPEED = signals.by_name("speed")
 
 
@@ -56,6 +58,8 @@ class App:
         self.inputs = Inputs()
         self._levels = port.Inputs(_present(config["inputs"] or {}))
         self._watchdog = port.Watchdog()
+        self._rtc = port.Rtc()
+        self._rtc_at = 0  # when it is looked at, or set, next
         kept = config["journal"]
         self.journal = Journal(
             port.Storage(kept["dir"]), kept["quota_bytes"], kept["segment_bytes"], kept["flush_ms"]
@@ -214,6 +218,8 @@ class App:
                 self.obd.ignition(self.inputs.level("ignition"))
             self._poll_records(now)
             self._keep(self.journal.poll, now)
+            if now >= self._rtc_at:
+                self._poll_rtc(now)
             if self.session.is_spent(now):
                 await self._new_session()
             self._watchdog.feed()
@@ -226,6 +232,17 @@ class App:
                 self._on_input(name, level, now)
             await asyncio.sleep(_INPUTS_MS / 1000)
         await self._stopping.wait()
+
+    def _poll_rtc(self, now):
+        """The machine's own clock tells the time while nobody else does, and is told it by GNSS."""
+        self._rtc_at = now + _RTC_MS
+        if self.clock.source() == records.SOURCE_GNSS:
+            self._rtc_at = now + _RTC_SET_MS
+            self._rtc.write(self.clock.utc(now))
+        elif not self.clock.is_known():
+            found = self._rtc.read()
+            if found:
+                self.clock.rtc(found[0], found[1], now)
 
     def _poll_records(self, now):
         """Batches that are due go out, and with them the newest position."""
@@ -242,9 +259,16 @@ class App:
 
     def _on_fix(self, fix):
         if fix.valid:
-            self.tracking.fix(fix, self.clock.gnss(fix.utc, fix.t))
+            self.tracking.fix(fix, self.clock.gnss(fix.utc, fix.t, self._lateness()))
             if self.obd and fix.speed is not None and fix.speed > _MOVING:
                 self.obd.moving()
+
+    def _lateness(self):
+        """ms from an epoch to when its first sentence has come."""
+        gps = self._config["gps"]
+        receiver = self.gps.receiver
+        baud = (receiver.baud(self.now()) or gps["baud"]) if receiver else None
+        return lateness(self._config["time"]["gnss_late_ms"], baud)
 
     def _on_connected(self):
         """What gathered while there was no link goes out at once, ahead of the backlog: the room

@@ -132,6 +132,8 @@ SCHEMA = {
     "time": {
         # Before this agent was written no receiver tells the truth: 2026-01-01T00:00:00Z.
         "not_before_utc_ms": Key("int", 1767225600000, 0, 1 << 53),
+        # How long after its epoch the receiver begins to send: its model's, to be measured.
+        "gnss_late_ms": Key("int", 80, 0, 1000),
     },
 }
 

@@ -13,6 +13,8 @@ packb, unpackb  msgpack
 uptime_ms       integer milliseconds since an arbitrary start, never stepping back
 mqtt_client     an MQTT connection (see `agent/comms/mqtt.py` for the interface)
 Inputs          levels of the car's inputs
+Rtc             the machine's own clock: `read()` gives (UTC ms, uncertainty ms) or None,
+                `write(utc)` sets it
 Watchdog        fed by a healthy agent
 restart         starts the agent anew
 wait            waits for an asyncio.Event at most so many milliseconds
@@ -41,6 +43,7 @@ from agent.port.tcp import TcpLine
 NAME = _impl.NAME
 Aead = _impl.Aead
 Inputs = _impl.Inputs
+Rtc = _impl.Rtc
 Storage = _impl.Storage
 Uart = _impl.Uart
 Watchdog = _impl.Watchdog

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from agent.port.errors import AeadError, PortError, UartError
 from agent.port.inputs import FileInputs as Inputs  # noqa: F401
+from agent.port.kernel_clock import clock_error_ms
 from agent.port.storage import FileStorage
 
 NAME = "cpython"
@@ -153,6 +154,18 @@ def _sync_folder(path):
 class Storage(FileStorage):
     def __init__(self, folder):
         super().__init__(folder, _sync_file, _sync_folder)
+
+
+class Rtc:
+    """The system's clock, where the kernel says that something keeps it synchronised."""
+
+    def read(self):
+        """(UTC in ms, uncertainty in ms), or None where it is not to be believed."""
+        error_ms = clock_error_ms()
+        return None if error_ms is None else (time.time_ns() // 1000000, error_ms)
+
+    def write(self, utc):
+        """The system's clock is the system's to set."""
 
 
 class Watchdog:

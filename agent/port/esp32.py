@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 
 import machine
 
@@ -27,6 +28,10 @@ from agent.port.micropython import (  # noqa: F401
 NAME = sys.platform
 _RX_BUFFER = 4096  # the default of 256 bytes overflows silently after 22 ms at 115200 baud
 _READ = 512
+# Seconds from 1970 to where this port's time begins: 2000 in most builds.
+_EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
+# The RTC runs on through deep sleep by an RC oscillator; what it is off after a night's sleep.
+_RTC_UNCERTAINTY_MS = 60000
 _WATCHDOG_MS = 30000  # longer than the slowest TLS handshake
 
 
@@ -72,6 +77,21 @@ class Inputs:
 
     def read(self):
         return {name: bool(pin.value()) != low for name, (pin, low) in self._pins.items()}
+
+
+class Rtc:
+    """Runs on through resets and deep sleep; after a power cut it is in the year 2000."""
+
+    def read(self):
+        """(UTC in ms, uncertainty in ms); one that was never set is refused by its date."""
+        year, month, day, _, hour, minute, second, _ = machine.RTC().datetime()
+        seconds = time.mktime((year, month, day, hour, minute, second, 0, 0))
+        return (seconds + _EPOCH) * 1000, _RTC_UNCERTAINTY_MS
+
+    def write(self, utc):
+        """Sets it to UTC in ms."""
+        t = time.gmtime(utc // 1000 - _EPOCH)
+        machine.RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
 
 
 class Watchdog:

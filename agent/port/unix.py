@@ -91,6 +91,16 @@ class Uart:
         self._file.close()
 
 
+class Rtc:
+    """Nothing here says whether the PC's clock is right."""
+
+    def read(self):
+        return None
+
+    def write(self, utc):
+        pass
+
+
 class Watchdog:
     """A PC under test has none."""
 

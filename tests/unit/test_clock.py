@@ -1,7 +1,7 @@
 """agent/clock.py: uptime and UTC. UTC here is BASE + uptime, unless a test says otherwise."""
 
-from agent.clock import TRUST_AFTER, Clock
-from agent.records import ANCHOR, SOURCE_GNSS, SOURCE_ROOM
+from agent.clock import STEP_AFTER, TRUST_AFTER, Clock, lateness
+from agent.records import ANCHOR, SOURCE_GNSS, SOURCE_ROOM, SOURCE_RTC
 
 BASE = 1790000000000
 
@@ -60,10 +60,35 @@ def test_a_time_that_jumps_and_stays_is_believed_in_the_end():
     for jump in (18000, 600, -600, -18000):
         clock = Clock()
         epochs(clock, 1000, [30, 30, 30])
-        given = [clock.gnss(BASE + jump + t, t + 30) for t in (40000, 41000, 42000)]
-        assert given == [40030, 41030, 42030]
-        assert clock.anchor == (ANCHOR, 42030, BASE + jump + 42000, SOURCE_GNSS, 100)
+        times = [40000 + 1000 * i for i in range(STEP_AFTER)]
+        given = [clock.gnss(BASE + jump + t, t + 30) for t in times]
+        assert given == [t + 30 for t in times]
+        assert clock.anchor == (ANCHOR, 69030, BASE + jump + 69000, SOURCE_GNSS, 100)
         assert clock.counters == {"anchors": 2, "refused": 0, "jumps": 1}
+
+
+def test_a_time_that_jumps_there_and_back_changes_nothing():
+    clock = Clock()
+    epochs(clock, 1000, [30, 30, 30])
+    anchor = clock.anchor
+    t = 4000
+    for i in range(20):
+        jump = (7000, -3600000, 604800000, 900)[i % 4]
+        for _ in range(STEP_AFTER - 1):
+            t += 1000
+            assert clock.gnss(BASE + jump + t, t + 30) == t + 30
+        t += 1000
+        assert clock.gnss(BASE + t, t + 30) == t + 30
+    assert clock.anchor is anchor and clock.counters["jumps"] == 40
+    assert clock.utc(t + 30) == BASE + t
+
+
+def test_what_is_known_of_the_lateness_is_taken_off():
+    assert lateness(80, 9600) == 80 + 78 and lateness(80, None) == 80
+    clock = Clock()
+    given = [clock.gnss(BASE + t, t + 158, 158) for t in (1000, 2000, 3000, 4000)]
+    assert given == [1000, 2000, 3000, 4000] and clock.utc(5000) == BASE + 5000
+    assert clock.gnss(None, 6000, 158) == 6000  # reckoned: no sentence was late
 
 
 def test_a_crystal_that_drifts_is_followed():
@@ -98,8 +123,32 @@ def test_the_rooms_time_is_better_than_none():
     clock.room(BASE + 5000, 5000)
     assert clock.anchor == (ANCHOR, 5000, BASE + 5000, SOURCE_ROOM, 2000)
     assert clock.utc(7000) == BASE + 7000
-    clock.room(BASE + 9999, 6000)
+    clock.room(BASE + 6100, 6000)
     assert clock.anchor[1] == 5000 and clock.counters["anchors"] == 1
+
+
+def test_an_acknowledgement_that_is_less_late_betters_the_rooms_time():
+    clock = Clock()
+    clock.room(BASE + 5000, 7000)  # it had waited for two seconds
+    clock.room(BASE + 8000, 8100)
+    assert clock.anchor == (ANCHOR, 8100, BASE + 8000, SOURCE_ROOM, 2000)
+    clock.room(BASE + 9000, 9500)
+    assert clock.utc(10100) == BASE + 10000 and clock.counters["anchors"] == 2
+
+
+def test_the_machines_own_clock_serves_while_there_is_nothing_better():
+    clock = Clock(BASE)
+    clock.rtc(BASE - 1, 50, 900)  # it has lost its time
+    assert not clock.is_known() and clock.counters["refused"] == 1
+    clock.rtc(BASE + 1000, 50, 1000)
+    assert clock.anchor == (ANCHOR, 1000, BASE + 1000, SOURCE_RTC, 50)
+    clock.rtc(BASE + 9000, 50, 2000)
+    assert clock.utc(2000) == BASE + 2000
+    clock.room(BASE + 2500, 3000)
+    assert clock.source() == SOURCE_ROOM
+    clock.rtc(BASE + 4000, 50, 4000)
+    epochs(clock, 4000, [30, 30, 30])
+    assert clock.source() == SOURCE_GNSS and clock.counters["anchors"] == 3
 
 
 def test_gnss_replaces_the_rooms_time_and_not_the_other_way():
