@@ -17,13 +17,15 @@ def private_folder(path):
     return path
 
 
-def write_private(path, text):
-    """Writes the whole file or nothing (mode 600); the old one stays until the new one is safe."""
+def write_private(path, content):
+    """Writes the whole file or nothing (mode 600); the old one stays until the new one is safe.
+
+    content: text, or bytes as they are."""
     path = Path(path)
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # of mode 600
     try:
-        with os.fdopen(fd, "w", encoding="utf-8") as f:
-            f.write(text)
+        with os.fdopen(fd, "wb") as f:
+            f.write(content.encode() if isinstance(content, str) else content)
             f.flush()
             os.fsync(f.fileno())
         os.replace(temporary, path)

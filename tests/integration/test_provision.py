@@ -80,7 +80,7 @@ def test_secrets_and_ids_differ(tmp_path):
     assert all(re.fullmatch("v-[a-z2-7]{8}", name) for name in names)
     secrets = [secret.psk for secret in keys.load(tmp_path).vehicles.values()]
     assert len(set(secrets)) == len(set(names)) == 5
-    assert [row[0] for row in provision.list_vehicles(tmp_path)] == sorted(names)
+    assert [row.vehicle for row in provision.list_vehicles(tmp_path)] == sorted(names)
 
 
 def test_a_vehicle_is_never_overwritten(tmp_path):
@@ -115,6 +115,10 @@ def changed(tmp_path, **changes):
     return raw, path
 
 
+def vehicle(**row):
+    return {"vehicles": {"v": {"psk": "11" * 32, "generation": 2, **row}}}
+
+
 BAD = (
     ("unknown key colour", {"colour": 1}),
     ("room_keys.00000000", {"room_keys": {"00000000": "11" * 32}}),
@@ -126,6 +130,13 @@ BAD = (
     ("vehicles.v.generation", {"vehicles": {"v": {"psk": "11" * 32, "generation": -1}}}),
     ("vehicles.v.psk is missing", {"vehicles": {"v": {"generation": 1}}}),
     ("vehicles.v.x", {"vehicles": {"v": {"psk": "11" * 32, "generation": 1, "x": 0}}}),
+    ("vehicles.v.older.2", vehicle(older={"2": "11" * 32})),
+    ("vehicles.v.older.01", vehicle(older={"01": "11" * 32})),
+    ("vehicles.v.older.1 must be of 32", vehicle(older={"1": "c0ffee"})),
+    (r"vehicles.v.revoked_generations\[0\]", vehicle(revoked_generations=[2])),
+    (r"vehicles.v.revoked_generations\[1\]", vehicle(revoked_generations=[0, True])),
+    (r"revoked_generations\[0\]", vehicle(older={"1": "11" * 32}, revoked_generations=[1])),
+    ("vehicles.v.revoked must be", vehicle(revoked=1)),
     ("mqtt must be", {"mqtt": []}),
     ("mqtt.port", {"mqtt": {"port": 0}}),
     ("mqtt.clean_session", {"mqtt": {"clean_session": 1}}),

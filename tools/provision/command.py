@@ -1,6 +1,7 @@
 """`patrol provision`: identities, keys and configuration, from the command line."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,17 +10,48 @@ from rich.console import Console
 from rich.table import Table
 
 from tools import provision
+from tools.provision import broker as brokers
+from tools.provision import bundle, keys
+from tools.provision.files import vehicle_folder
 
 app = typer.Typer(no_args_is_help=True, help="Identities, keys and configuration.")
 
 Dir = Annotated[Path, typer.Option("--dir", help="The room's folder, with room.json.")]
+Passphrase = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        envvar="PATROL_PASSPHRASE_FILE",
+        help="File with the authority's passphrase, if it has one.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="As JSON lines.")]
+Days = Annotated[int, typer.Option(min=1, max=7300, help="How long the certificate is good.")]
+Out = Annotated[Path | None, typer.Option(help="Pack the gateway's files as this .tar, too.")]
+
+
+@app.command()
+def fleet(folder: Dir, passphrase_file: Passphrase = None) -> None:
+    """Create the fleet authority: CA, master secret, root of the room's keys. Before the room.
+
+    Example: patrol provision fleet --dir room --passphrase-file /media/key/passphrase
+    """
+    with _told():
+        provision.create_fleet(folder, keys.read_passphrase(passphrase_file))
+    typer.echo(f"{folder / 'authority'}: the secret of the fleet; keep it off the room's machine")
 
 
 @app.command()
 def room(
     folder: Dir,
     broker_host: Annotated[str, typer.Option(help="The broker's name or address.")] = "127.0.0.1",
-    broker_port: Annotated[int, typer.Option(min=1, max=65535)] = 1883,
+    broker_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Default: 8883 with a fleet authority, else 1883."),
+    ] = None,
+    server_name: Annotated[
+        str | None, typer.Option(help="Name in the broker's certificate, if not --broker-host.")
+    ] = None,
     username: Annotated[str | None, typer.Option(help="The room's name at the broker.")] = None,
     password_file: Annotated[
         Path | None, typer.Option(help="File with the room's password; it is copied.")
@@ -27,16 +59,31 @@ def room(
     tls_ca: Annotated[Path | None, typer.Option(help="Certificates that the room trusts.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="The room's own certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    worker: Annotated[
+        int | None,
+        typer.Option(help="Certify this worker of a room that is there: each needs its own."),
+    ] = None,
+    passphrase_file: Passphrase = None,
 ) -> None:
     """Create room.json with a new key pair. An existing one is never overwritten.
 
+    With a fleet authority in the folder the room gets its client certificate as well.
+
     Example: patrol provision room --dir room --broker-host mqtt.example.org
     """
-    mqtt = _broker(broker_host, broker_port, username, password_file, tls_ca, tls_cert, tls_key)
-    try:
-        created = provision.create_room(folder, mqtt)
-    except provision.ProvisionError as error:
-        raise _failed(error) from None
+    with _told():
+        passphrase = keys.read_passphrase(passphrase_file)
+        if worker is not None:
+            names = provision.create_worker(folder, worker, passphrase)
+            typer.echo(f"worker {worker}: {folder / names['cert']}, {folder / names['key']}")
+            return
+        files = [path and path.absolute() for path in (tls_ca, tls_cert, tls_key)]
+        mqtt = _broker(broker_host, broker_port, username, password_file, *files)
+        if server_name is not None and "tls" in mqtt:
+            mqtt["tls"]["server_name"] = server_name
+        created = provision.create_room(
+            folder, mqtt, server_name=server_name, passphrase=passphrase
+        )
     typer.echo(f"{folder / 'room.json'}: room key {created.room_key_id.hex()}")
 
 
@@ -46,11 +93,20 @@ def vehicle(
     name: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Opaque id; a random one if left out.")
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="pi (PEM files) or esp32 (DER files); default: to be run here."),
+    ] = None,
     gps: Annotated[str | None, typer.Option(help="Serial port of the GPS receiver.")] = None,
     gps_baud: Annotated[int, typer.Option()] = 9600,
     obd: Annotated[str | None, typer.Option(help="Serial port of the OBD adapter.")] = None,
     obd_baud: Annotated[int, typer.Option()] = 38400,
     journal: Annotated[str | None, typer.Option(help="Folder of the journal, there.")] = None,
+    install_dir: Annotated[
+        str | None, typer.Option(help="Where the files will lie there; default by --target.")
+    ] = None,
+    out: Out = None,
+    days: Days = provision.DAYS,
     broker_host: Annotated[str | None, typer.Option(help="Default: as the room's.")] = None,
     broker_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
     username: Annotated[str | None, typer.Option(help="The vehicle's name there.")] = None,
@@ -60,13 +116,16 @@ def vehicle(
     tls_ca: Annotated[Path | None, typer.Option(help="Certificates that it trusts.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="The vehicle's certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    passphrase_file: Passphrase = None,
 ) -> None:
-    """Add a vehicle to the room and write its configuration.
+    """Add a vehicle to the room; write its configuration and, with an authority, its certificate.
 
     Example: patrol provision vehicle v-k3n5qw2a --dir room --gps /dev/ttyAMA0 --obd /dev/rfcomm0
+
+    Example: patrol provision vehicle --dir room --target esp32 --gps 2 --out gateway.tar
     """
-    mqtt = _broker(broker_host, broker_port, username, password_file, tls_ca, tls_cert, tls_key)
-    try:
+    with _told():
+        mqtt = _broker(broker_host, broker_port, username, password_file, tls_ca, tls_cert, tls_key)
         name, path = provision.create_vehicle(
             folder,
             name,
@@ -74,40 +133,177 @@ def vehicle(
             obd=(obd, obd_baud) if obd else None,
             journal=journal,
             mqtt=mqtt,
+            target=target,
+            install_dir=install_dir,
+            days=days,
+            passphrase=keys.read_passphrase(passphrase_file),
         )
-    except provision.ProvisionError as error:
-        raise _failed(error) from None
-    typer.echo(f"{name}: {path}")
+        if out is not None:
+            bundle.pack(path.parent, out)
+    typer.echo(f"{name}: {out or path}")
+
+
+@app.command("bundle")
+def bundle_(
+    folder: Dir,
+    name: Annotated[str, typer.Argument(metavar="ID", help="The vehicle.")],
+    out: Annotated[Path, typer.Option(help="The .tar to write.")],
+) -> None:
+    """Pack a vehicle's files again: what its gateway needs, and nothing else.
+
+    Example: patrol provision bundle v-k3n5qw2a --dir room --out gateway.tar
+    """
+    with _told():
+        bundle.pack(vehicle_folder(folder, name), out)
+    typer.echo(f"{name}: {out}")
+
+
+@app.command()
+def rotate(
+    folder: Dir,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A vehicle; without one: the room's key.")
+    ] = None,
+    out: Out = None,
+    days: Days = provision.DAYS,
+    passphrase_file: Passphrase = None,
+) -> None:
+    """A new key for the room, or a new secret and certificate for a vehicle. The old ones still
+    open what was sealed with them, until they are revoked.
+
+    Example: patrol provision rotate --dir room
+
+    Example: patrol provision rotate v-k3n5qw2a --dir room --out gateway.tar
+    """
+    with _told():
+        passphrase = keys.read_passphrase(passphrase_file)
+        if name is not None:
+            generation, path = provision.rotate_vehicle(folder, name, days, passphrase)
+            if out is not None:
+                bundle.pack(path.parent, out)
+            typer.echo(f"{name}: generation {generation}: {out or path}")
+            return
+        if out is not None:
+            raise typer.BadParameter("--out wants a vehicle")
+        key_id, version, changed = provision.rotate_room(folder, passphrase)
+    signed = "" if version is None else f", signed set {version}"
+    typer.echo(f"room key {key_id.hex()}{signed}; {len(changed)} configurations name it")
+
+
+@app.command()
+def revoke(
+    folder: Dir,
+    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="The vehicle.")] = None,
+    generation: Annotated[
+        int | None, typer.Option(help="Only this older secret of the vehicle.")
+    ] = None,
+    room_key: Annotated[
+        str | None, typer.Option(help="An old key of the room: what is sealed to it is lost.")
+    ] = None,
+    passphrase_file: Passphrase = None,
+) -> None:
+    """Refuse a vehicle from now on; or drop one older secret, or an old key of the room.
+
+    Example: patrol provision revoke v-k3n5qw2a --dir room
+
+    Example: patrol provision revoke v-k3n5qw2a --generation 1 --dir room
+    """
+    if (name is None) == (room_key is None) or (generation is not None and name is None):
+        raise typer.BadParameter("either a vehicle, with or without --generation, or --room-key")
+    with _told():
+        passphrase = keys.read_passphrase(passphrase_file)
+        if room_key is not None:
+            provision.retire_room_key(folder, room_key, passphrase)
+            typer.echo(f"room key {room_key}: gone")
+            return
+        if generation is not None:
+            count = provision.revoke_generation(folder, name, generation, passphrase)
+            what = f"{name}: generation {generation} opens nothing any more"
+        else:
+            count = provision.revoke_vehicle(folder, name, passphrase)
+            what = f"{name}: revoked"
+    typer.echo(f"{what}; {count} certificates: restart the broker to end a standing connection")
+
+
+@app.command()
+def broker(
+    folder: Dir,
+    out: Annotated[Path, typer.Option(help="Folder for the broker's files.")],
+    host: Annotated[
+        str | None, typer.Option(help="Name or address in its certificate; default: the room's.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: the room's.")] = None,
+    bind: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",
+    workers: Annotated[int, typer.Option(help="Workers of the room that it lets in.")] = 1,
+    install_dir: Annotated[
+        str | None, typer.Option(help="Where the files will lie; default: where they are written.")
+    ] = None,
+    days: Days = provision.DAYS,
+    passphrase_file: Passphrase = None,
+) -> None:
+    """Write mosquitto's configuration: client certificates, ACL by vehicle, list of the revoked.
+
+    Example: patrol provision broker --dir room --out broker --install-dir /etc/mosquitto/patrol
+    """
+    with _told():
+        path = brokers.create_broker(
+            folder,
+            out,
+            host=host,
+            port=port,
+            bind=bind,
+            workers=workers,
+            install_dir=install_dir,
+            days=days,
+            passphrase=keys.read_passphrase(passphrase_file),
+        )
+    typer.echo(str(path))
 
 
 @app.command("list")
 def list_(
-    folder: Dir, as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False
+    folder: Dir,
+    room_keys: Annotated[
+        bool, typer.Option("--room-keys", help="The room's keys instead.")
+    ] = False,
+    certificates: Annotated[
+        bool, typer.Option("--certificates", help="All certificates instead.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """List the vehicles that the room knows. No secret is shown.
+    """List the vehicles that the room knows, with states and dates. No secret is shown.
 
-    Example: patrol provision list --dir room
+    Example: patrol provision list --dir room --json
     """
-    try:
-        rows = provision.list_vehicles(folder)
-    except provision.ProvisionError as error:
-        raise _failed(error) from None
+    with _told():
+        if room_keys:
+            rows = provision.list_room_keys(folder)
+            titles = ("room key", "state", "signed set")
+        elif certificates:
+            rows = provision.list_certificates(folder)
+            titles = ("name", "kind", "serial", "good until", "generation", "state")
+        else:
+            rows = provision.list_vehicles(folder)
+            titles = ("vehicle", "state", "generation", "older, open", "revoked", "serial",
+                      "good until", "configuration")  # fmt: skip
     if as_json:
-        for name, generation, path in rows:
-            typer.echo(
-                json.dumps(
-                    {
-                        "vehicle": name,
-                        "psk_generation": generation,
-                        "config": str(path) if path else None,
-                    }
-                )
-            )
+        for row in rows:
+            typer.echo(json.dumps(asdict(row), default=str))
         return
-    table = Table("vehicle", "key generation", "configuration")
-    for name, generation, path in rows:
-        table.add_row(name, str(generation), str(path or "not here"))
+    table = Table()
+    for title in titles:
+        # An id, a state or a date that is cut off is of no use.
+        table.add_column(title, overflow="fold" if title == "configuration" else "ellipsis",
+                         no_wrap=title in ("vehicle", "room key", "name", "state"))  # fmt: skip
+    for row in rows:
+        table.add_row(*[_cell(value) for value in asdict(row).values()])
     Console().print(table)
+
+
+def _cell(value):
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value)
 
 
 def _broker(host, port, username, password_file, ca, cert, key):
@@ -117,7 +313,7 @@ def _broker(host, port, username, password_file, ca, cert, key):
         try:
             mqtt["password"] = password_file.read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:
-            raise _failed(f"{password_file}: {error.strerror}") from None
+            raise provision.ProvisionError(f"{password_file}: {error.strerror}") from None
     if ca is not None:
         mqtt["tls"] = {"ca": str(ca)}
         if cert is not None or key is not None:
@@ -127,6 +323,13 @@ def _broker(host, port, username, password_file, ca, cert, key):
     return {name: value for name, value in mqtt.items() if value is not None}
 
 
-def _failed(text):
-    typer.echo(str(text), err=True)
-    return typer.Exit(1)
+class _told:
+    """Whatever cannot be done ends the command with one line and code 1."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, provision.ProvisionError):
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None

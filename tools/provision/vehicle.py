@@ -1,0 +1,142 @@
+"""A vehicle's part: its id, its secret of one generation, its certificate and configuration."""
+
+import json
+import secrets
+from pathlib import Path
+
+from agent import config as agent_config
+from tools.files import private_folder, write_private
+from tools.provision import bundle, keys
+from tools.provision.authority import DAYS
+from tools.provision.errors import ProvisionError
+from tools.provision.files import authority_of, changing, save, text, vehicle_folder
+from tools.room import keys as room_keys
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # base32 (RFC 4648), in lower case
+_ID_LETTERS = 8
+
+
+def suggest_id():
+    """An opaque id: nobody at the broker learns which car it is."""
+    return "v-" + "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LETTERS))
+
+
+def create_vehicle(
+    folder,
+    vehicle=None,
+    *,
+    gps=None,
+    obd=None,
+    journal=None,
+    mqtt=None,
+    generation=1,
+    target=None,
+    install_dir=None,
+    days=DAYS,
+    passphrase=None,
+):
+    """Adds a vehicle to room.json and writes `folder`/vehicles/<id>/.
+
+    vehicle: its id, or None for a new opaque one; gps, obd: (port, baud) or None where the part is
+    absent; mqtt: keys of `mqtt` in the config, host and port default to the room's; target: "pi"
+    or "esp32", None to run it where it is written; install_dir, journal: folders on the gateway,
+    defaults by the target. Returns (id, path of the config).
+    """
+    vehicle = vehicle or suggest_id()
+    if not room_keys.VEHICLE.fullmatch(vehicle):
+        raise ProvisionError(f"vehicle {vehicle}: an id has 1 to 24 characters of a-z, 0-9 and -")
+    own = vehicle_folder(folder, vehicle)
+    form, install_dir, journal = _places(own, target, install_dir, journal)
+    with changing(folder) as (raw, room):
+        authority = authority_of(folder, passphrase)
+        if vehicle in room.vehicles or vehicle in room.revoked:
+            raise ProvisionError(f"vehicle {vehicle} is there already: its key would be lost")
+        psk = new_psk(authority, vehicle, generation)
+        config = {
+            "vehicle": vehicle,
+            "keys": key_group(room, psk, generation),
+            "mqtt": _mqtt(room.mqtt, mqtt or {}),
+            "gps": None if gps is None else {"port": str(gps[0]), "baud": gps[1]},
+            "obd": None if obd is None else {"port": str(obd[0]), "baud": obd[1]},
+            "journal": {"dir": journal},
+        }
+        is_certified = authority is not None and config["mqtt"]["tls"] is None
+        if is_certified:
+            name = room.mqtt.tls["server_name"] if room.mqtt.tls else None
+            config["mqtt"]["tls"] = {**bundle.tls_paths(form, install_dir), "server_name": name}
+        agent_config.check(config)
+        raw.setdefault("vehicles", {})[vehicle] = {"psk": psk.hex(), "generation": generation}
+        room_keys.check(raw, own)
+        # The vehicle's part first: a secret that only a file holds does no harm.
+        private_folder(own)
+        if is_certified:
+            with authority.changing():
+                certify(folder, authority, vehicle, form, generation, days)
+        write_private(own / bundle.CONFIG, text(config))
+        save(folder, raw)
+    return vehicle, own / bundle.CONFIG
+
+
+def new_psk(authority, vehicle, generation):
+    if authority is None:
+        return secrets.token_bytes(32)
+    return authority.psk(vehicle, generation)
+
+
+def key_group(room, psk, generation):
+    """`keys` of the vehicle's configuration."""
+    return {
+        "room_key_id": room.room_key_id.hex(),
+        "room_public": room.room_keys[room.room_key_id].public.hex(),
+        "psk": psk.hex(),
+        "psk_generation": generation,
+    }
+
+
+def certify(folder, authority, vehicle, form, generation, days):
+    """A new certificate and what goes with it, into the vehicle's folder (within `changing`)."""
+    own = vehicle_folder(folder, vehicle)
+    certificate, key = authority.issue(vehicle, "vehicle", days, generation=generation)
+    bundle.write_tls(own, form, authority.certificate, certificate, key)
+    write_private(own / bundle.ROOT, keys.modulus(authority.root_public))
+
+
+def update_config(folder, vehicle, change):
+    """`change(config)` on the vehicle's configuration, where it lies here; what a technician has
+    changed in it stays. Returns its path, or None."""
+    path = vehicle_folder(folder, vehicle) / bundle.CONFIG
+    if not path.is_file():
+        return None
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        change(config)
+        agent_config.check(config)
+    except (ValueError, KeyError, TypeError, agent_config.ConfigError) as e:
+        raise ProvisionError(f"{path}: {e}") from e
+    write_private(path, text(config))
+    return path
+
+
+def _places(own, target, install_dir, journal):
+    """(form of the TLS files, where the bundle lies on the gateway, where its journal does)."""
+    if target is None:
+        where = own.absolute() if install_dir is None else Path(install_dir)
+        return "pem", str(where), str(journal or where / "journal")
+    if target not in bundle.TARGETS:
+        raise ProvisionError(f"target {target}: there are {', '.join(bundle.TARGETS)}")
+    rules = bundle.TARGETS[target]
+    return rules.form, str(install_dir or rules.install_dir), str(journal or rules.journal)
+
+
+def _mqtt(room, changes):
+    """The broker as the vehicle sees it. The room's own credentials are never handed on."""
+    mqtt = {
+        "host": room.host,
+        "port": room.port,
+        "username": None,
+        "password": None,
+        "keepalive_s": 60,
+        "tls": None,
+    }
+    mqtt.update(changes)
+    return mqtt
