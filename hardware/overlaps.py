@@ -17,6 +17,8 @@ _RECT = re.compile(r'<rect x="([-\d.]+)" y="([-\d.]+)" width="([-\d.]+)" height=
 _PAGE = re.compile(r'viewBox="\S+ \S+ (\S+) (\S+)"')
 _MARGIN = 12  # mm: the inner line of KiCad's frame
 _NUMBER = re.compile(r"-?\d+\.?\d*")
+_AIR = 0.18  # mm around the strokes' middle: half a pen, and what the eye needs beside it
+_LINE = _AIR + 0.05  # mm: a line may come nearer to a text than another text, not into it
 _TOUCH = 0.05  # mm: less than that is a rounding of the plot
 
 
@@ -32,6 +34,11 @@ class Box:
         down = min(self.y2, other.y2) - max(self.y1, other.y1)
         return across > _TOUCH and down > _TOUCH
 
+    def is_next_line(self, other):
+        """True for two lines of one note: a bracket there may reach the next line's height."""
+        height = min(self.y2 - self.y1, other.y2 - other.y1)
+        return abs(self.x1 - other.x1) < 0.5 and abs(self.y1 - other.y1) > 0.9 * height
+
     def is_cut_by(self, line):
         """True when a straight line from the plot runs through the ink's box."""
         x1, y1, x2, y2 = line
@@ -40,8 +47,8 @@ class Box:
         if max(y1, y2) < self.y1 or min(y1, y2) > self.y2:
             return False
         low, high = 0.0, 1.0
-        sides = ((x2 - x1, self.x1 + _TOUCH - x1, self.x2 - _TOUCH - x1),
-                 (y2 - y1, self.y1 + _TOUCH - y1, self.y2 - _TOUCH - y1))  # fmt: skip
+        sides = ((x2 - x1, self.x1 + _LINE - x1, self.x2 - _LINE - x1),
+                 (y2 - y1, self.y1 + _LINE - y1, self.y2 - _LINE - y1))  # fmt: skip
         for step, start, end in sides:
             if abs(step) < 1e-9:
                 if not start < 0 < end:
@@ -67,7 +74,7 @@ def texts(svg):
         points = [p for path in _PATH.findall(strokes) for p in _points(path)]
         if points:
             xs, ys = [p[0] for p in points], [p[1] for p in points]
-            box = Box(words, min(xs), min(ys), max(xs), max(ys))
+            box = Box(words, min(xs) - _AIR, min(ys) - _AIR, max(xs) + _AIR, max(ys) + _AIR)
             found[str(box)] = box
     return list(found.values())
 
@@ -120,7 +127,7 @@ def overlaps(svg):
     out = list(outside(svg, boxes))
     for i, box in enumerate(boxes):
         for other in boxes[i + 1 :]:
-            if box.overlaps(other):
+            if box.overlaps(other) and not box.is_next_line(other):
                 out.append(f"{box} lies on {other}")
     for line in lines(svg):
         for box in boxes:

@@ -60,7 +60,7 @@ def _antenna(s, chip):
     j = s.part(PART["antenna"], 88, line, text=(-1, -3))
     s.wire(corner, j["In"])
     s.gnd(j["Ext"], 1)
-    s.shunt(ESD_RF, Point(81, line))
+    s.shunt(ESD_RF, Point(79, line))
     fed = s.series(L("33n"), corner, "u", first="2")
     top = s.wire(fed, fed.up(3))
     s.shunt(C("100n"), s.wire(fed.up(2), fed.up(2).right(6)))

@@ -59,7 +59,7 @@ def _crystal(s, stn):
 
 
 def _supply(s, stn):
-    cap = s.series(C("10u"), s.wire(stn["VCAP"], Point(54, stn["VCAP"].y)), "l")
+    cap = s.series(C("10u"), s.wire(stn["VCAP"], Point(54, stn["VCAP"].y)), "l", side="d")
     s.gnd_left(cap, 1)
     corner = Point(57, stn["AVDD"].y)
     s.wire(stn["VDD"], Point(57, stn["VDD"].y), corner)

@@ -77,7 +77,7 @@ def _identity(s, j):
     s.label("ID_SC", clock, "l")
     for pin, name, x in (("SDA", "ID_SD", 24), ("SCL", "ID_SC", 16)):
         line = s.wire(chip[pin], Point(x, chip[pin].y))
-        s.pull_up(R("3k9"), line, "+3V3_PI", side="l")
+        s.pull_up(R("3k9"), line, "+3V3_PI")
         s.label(name, line, "l", lead=1)
     write = s.wire(chip["WP"], Point(28, chip["WP"].y), Point(28, 68))
     end = s.series(R("10k"), write, "l")

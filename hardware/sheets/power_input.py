@@ -97,7 +97,7 @@ def _line(s, j, fuse):
 
 
 def _power_fail(s, supply):
-    s.heading("Power-fail warning", 22, 46)
+    s.heading("Power-fail warning", 22, 45)
     sense = divider(s, Point(24, 52), "1M", "68k1", "+VIN")
     chip = s.part(PART["supervisor"], 42, 56, text=(1.5, 3.8))
     s.wire(sense, chip["SENSE"])
@@ -113,7 +113,7 @@ def _power_fail(s, supply):
 
 
 def _battery(s):
-    s.heading("Battery measurement", 76, 46)
+    s.heading("Battery measurement", 76, 45)
     sense = divider(s, Point(78, 52), "1M", "91k", "+VIN")
     out = s.wire(sense, Point(87, 55))
     s.shunt(C("100n"), out)

@@ -173,20 +173,31 @@ def test_overlapping_texts_are_found():
     apart = _PAGE.format(body=_words("R1", 20, 20, 25, 22) + _words("10k", 20, 23, 26, 25))
     assert overlaps.overlaps(apart) == []
     touching = _PAGE.format(body=_words("R1", 20, 20, 25, 22) + _words("10k", 24, 21, 30, 23))
-    assert overlaps.overlaps(touching) == ["'R1' at 20.0, 20.0 lies on '10k' at 24.0, 21.0"]
+    assert overlaps.overlaps(touching) == ["'R1' at 19.8, 19.8 lies on '10k' at 23.8, 20.8"]
+
+
+def test_texts_that_all_but_touch_are_found():
+    """The strokes' middles are apart, the ink is not."""
+    close = _PAGE.format(body=_words("3k9", 20, 20, 25, 22) + _words("ID_SD", 23, 22.1, 28, 24))
+    assert len(overlaps.overlaps(close)) == 1
+    apart = _PAGE.format(body=_words("3k9", 20, 20, 25, 22) + _words("ID_SD", 23, 22.5, 28, 24))
+    assert overlaps.overlaps(apart) == []
+    # Brackets reach down to the next line of the same note: that is how the font is made.
+    note = _PAGE.format(body=_words("(one)", 20, 20, 60, 22.4) + _words("two", 20, 22.3, 60, 24))
+    assert overlaps.overlaps(note) == []
 
 
 def test_a_line_through_a_text_is_found():
     line = '<path d="M22 10\nL22 40\n" />'
     told = overlaps.overlaps(_PAGE.format(body=_words("R1", 20, 20, 25, 22) + line))
-    assert told == ["'R1' at 20.0, 20.0 is cut by a line 22.0, 10.0 to 22.0, 40.0"]
+    assert told == ["'R1' at 19.8, 19.8 is cut by a line 22.0, 10.0 to 22.0, 40.0"]
     beside = '<path d="M26 10\nL26 40\n" />'
     assert overlaps.overlaps(_PAGE.format(body=_words("R1", 20, 20, 25, 22) + beside)) == []
 
 
 def test_a_text_outside_the_frame_is_found():
     told = overlaps.overlaps(_PAGE.format(body=_words("lost", 280, 20, 290, 22)))
-    assert told == ["'lost' at 280.0, 20.0 is outside the frame"]
+    assert told == ["'lost' at 279.8, 19.8 is outside the frame"]
 
 
 # What the README tells
