@@ -3,192 +3,7 @@
 from agent import signals
 from agent.obd import pids, plan
 from agent.obd.poller import Obd
-
-ENGINE = 0x7E8
-GEARBOX = 0x7E9
-RPM = signals.by_name("rpm")
-SPEED = signals.by_name("speed")
-VIN = "1HGCM82633A004210"
-
-
-def bitmap(have, base):
-    bits = 0
-    for pid in have:
-        if base < pid <= base + 32:
-            bits |= 1 << (32 - (pid - base))
-    return bytes([bits >> 24, bits >> 16 & 255, bits >> 8 & 255, bits & 255])
-
-
-class Car:
-    """ECUs with their service 01 data; answers a request with one payload an ECU."""
-
-    def __init__(self):
-        self.data = {
-            ENGINE: {
-                0x01: b"\x00\x07\xe5\x00",
-                0x04: b"\x80",
-                0x05: b"\x7b",
-                0x0C: b"\x1a\xf8",
-                0x0D: b"\x32",
-                0x0F: b"\x46",
-                0x11: b"\x40",
-                0x2F: b"\x99",
-                0x42: b"\x35\xe8",
-                0x46: b"\x3c",
-            }
-        }
-        self.codes = {ENGINE: b""}
-        self.vin = VIN
-        self.alive = True
-
-    def answer(self, ecu, request):
-        have = self.data[ecu]
-        if request[0] == 1:
-            reply = b"\x41"
-            for pid in request[1:]:
-                if pid in have:
-                    reply += bytes([pid]) + have[pid]
-                elif pid % 32 == 0 and (pid == 0 or max(have) > pid):
-                    more = list(have) + list(range(32, max(have), 32))
-                    reply += bytes([pid]) + bitmap(more, pid)
-            return reply if len(reply) > 1 else None
-        if request[0] == 3:
-            codes = self.codes.get(ecu)
-            return None if codes is None else bytes([0x43, len(codes) // 2]) + codes
-        if request[0] == 9 and ecu == ENGINE:
-            return b"\x49\x02\x01" + self.vin.encode()
-        return None
-
-
-def latin(text):
-    return bytes([ord(character) for character in text])
-
-
-def frame_lines(ecu, payload):
-    """ISO-TP frames as an ELM327 prints them with headers on and spaces off."""
-    head = "%03X" % ecu if ecu < 0x1000 else "%08X" % ecu
-    if len(payload) <= 7:
-        return [head + hexed(bytes([len(payload)]) + payload + bytes(7 - len(payload)))]
-    size = len(payload)
-    lines = [head + hexed(bytes([0x10 | size >> 8, size & 255]) + payload[:6])]
-    number = 1
-    for at in range(6, size, 7):
-        part = payload[at : at + 7]
-        lines.append(head + hexed(bytes([0x20 | number & 15]) + part + bytes(7 - len(part))))
-        number += 1
-    return lines
-
-
-def hexed(data):
-    return "".join(["%02X" % byte for byte in data])
-
-
-class Adapter:
-    """A scripted ELM327. Hooks: `limit` PIDs it passes on, `refuse` more than so many,
-    `digit` known or not, `silent`, `mangle(text) -> text` on every answer to a request."""
-
-    def __init__(self, car):
-        self.car = car
-        self.limit = 6
-        self.refuse = 6
-        self.digit = True
-        self.silent = False
-        self.mangle = None
-        self.protocol = "A6"
-        self.log = []
-        self.latency = 10
-        self._out = []  # (time, bytes)
-
-    def write(self, data, now):
-        if self.silent or data == b" ":
-            return
-        assert data.endswith(b"\r"), data
-        text = data[:-1].decode()
-        self.log.append((now, text))
-        self._out.append((now + self.latency, latin(self.reply(text) + "\r\r>")))
-
-    def read(self, now):
-        if self._out and self._out[0][0] <= now:
-            return self._out.pop(0)[1]
-        return b""
-
-    def next(self):
-        return self._out[0][0] if self._out else None
-
-    def say(self, data, now):
-        self._out.append((now, data))
-
-    def reply(self, text):
-        if text == "ATZ":
-            return "\r\rELM327 v1.5"
-        if text == "ATI":
-            return "ELM327 v1.5"
-        if text == "ATRV":
-            return "12.6V"
-        if text == "ATDPN":
-            return self.protocol
-        if text.startswith("AT"):
-            return "OK"
-        if text.startswith("ST"):
-            return "?"
-        if len(text) & 1:
-            if not self.digit:
-                return "?"
-            text = text[:-1]
-        request = bytes([int(text[at : at + 2], 16) for at in range(0, len(text), 2)])
-        if len(request) > 1 + self.refuse:
-            return "?"
-        request = request[: 1 + self.limit]
-        lines = []
-        if self.car.alive:
-            for ecu in sorted(self.car.data):
-                payload = self.car.answer(ecu, request)
-                if payload is not None:
-                    lines.extend(frame_lines(ecu, payload))
-        answer = "\r".join(lines) or "NO DATA"
-        return self.mangle(answer) if self.mangle else answer
-
-
-class Bench:
-    """Runs an Obd against an adapter under simulated time."""
-
-    def __init__(self, settings=None, car=None):
-        self.car = car or Car()
-        self.adapter = Adapter(self.car)
-        self.obd = Obd(settings)
-        self.now = 0
-        self.events = []
-        self.chop = None
-        self.obd.start(0)
-
-    def run(self, until):
-        while self.now < until:
-            data = self.adapter.read(self.now)
-            if data and self.chop:
-                for at in range(0, len(data), self.chop):
-                    self.events += self.obd.feed(data[at : at + self.chop], self.now)
-            else:
-                self.events += self.obd.feed(data, self.now)
-            out = self.obd.poll(self.now)
-            self.events += self.obd.take()
-            if out:
-                self.adapter.write(out, self.now)
-                continue
-            wake = self.obd.wake(self.now)
-            assert 0 <= wake <= 1000
-            after = self.now + max(1, wake)
-            due = self.adapter.next()
-            self.now = min(after, max(due, self.now + 1)) if due is not None else after
-        return self.events
-
-    def of(self, kind):
-        return [event for event in self.events if event[0] == kind]
-
-    def values(self, signal):
-        return [event for event in self.events if event[0] == "value" and event[1] == signal]
-
-    def states(self):
-        return [event[1] for event in self.events if event[0] == "state"]
+from tests.support.obd_scripted import ENGINE, GEARBOX, RPM, SPEED, VIN, Bench, Car, bitmap
 
 
 def test_from_start_to_values():
@@ -197,7 +12,7 @@ def test_from_start_to_values():
     assert bench.states() == ["searching", "polling"]
     assert bench.of("adapter")[0][1] == "ELM327 v1.5"
     assert bench.of("vin") == [("vin", VIN, bench.of("vin")[0][2])]
-    assert bench.of("dtc")[0][1:3] == ("stored", ())
+    assert bench.codes()[0] == bench.codes("pending")[0] == ()
     rpm = bench.values(RPM)
     assert set([event[2] for event in rpm]) == {0x1AF8}
     assert signals.physical(RPM, rpm[0][2]) == 1726.0
@@ -233,6 +48,86 @@ def test_two_ecus_frames_are_counted_and_the_engine_is_believed():
     assert set([event[2] for event in bench.values(SPEED)]) == {0x32}
     assert set([event[2] for event in bench.values(signals.by_name("coolant"))]) == {0x7B}
     assert bench.obd.counters["other_ecu"] > 0
+
+
+def test_an_adapter_that_cannot_show_one_ecu_alone():
+    car = Car()
+    car.data[GEARBOX] = {0x0D: b"\x32", 0x05: b"\x01"}
+    bench = Bench(None, car)
+    bench.adapter.answers["ATCRA7E8"] = "?"
+    bench.run(20000)
+    asked = [text for _, text in bench.adapter.log]
+    assert asked.count("ATCRA7E8") == 1 and "010C0D2" in asked
+    assert bench.obd.memory["focus"] is False and bench.obd.memory["digit"] is True
+    assert len(bench.values(RPM)) > 25
+
+
+def test_an_adapter_that_shows_nobody_when_it_should_show_one():
+    car = Car()
+    car.data[GEARBOX] = {0x0D: b"\x32", 0x05: b"\x01"}
+    bench = Bench(None, car)
+    reply = bench.adapter.reply
+    bench.adapter.reply = lambda text: (
+        "NO DATA" if bench.adapter.focus and text[:2] == "01" else reply(text)
+    )
+    bench.run(20000)
+    assert bench.obd.memory["focus"] is False
+    assert len(bench.values(RPM)) > 25
+
+
+def test_each_ecus_lamp_is_seen():
+    car = Car()
+    car.data[GEARBOX] = {0x0D: b"\x32", 0x01: b"\x00\x04\x00\x00"}
+    bench = Bench(None, car)
+    bench.run(20000)
+    assert [event[1] for event in bench.of("readiness")] == [ENGINE, GEARBOX]
+    car.data[GEARBOX][0x01] = b"\x81\x04\x00\x00"
+    car.codes[GEARBOX] = b"\x07\x00"
+    bench.run(27000)
+    assert bench.of("readiness")[-1][1:3] == (GEARBOX, 0x81040000)
+    assert bench.codes()[-1] == ("P0700",)
+
+
+def test_full_scales_of_another_kind_are_asked_for():
+    car = Car()
+    car.data[ENGINE][0x0B] = b"\x64"
+    car.data[ENGINE][0x4F] = b"\x00\x00\x00\x33"  # manifold pressure up to 510 kPa
+    bench = Bench({"signals": ["map"]}, car)
+    bench.run(10000)
+    assert set([event[2] for event in bench.values(signals.by_name("map"))]) == {200}
+
+
+def test_a_second_byte_is_a_third_bank():
+    car = Car()
+    car.data[ENGINE][0x06] = b"\x80\x90"
+    bench = Bench({"signals": ["rpm", "stft1", 133]}, car)
+    bench.run(20000)
+    assert set([event[2] for event in bench.values(133)]) == {0x90}
+    assert set([event[2] for event in bench.values(signals.by_name("stft1"))]) == {0x80}
+
+
+def test_slow_bus_slows_all_tiers_by_the_same_factor():
+    bench = Bench({"status_ms": 0, "dtc_ms": 0, "vin": False})
+    bench.adapter.refuse = 1
+    bench.adapter.latency = 250  # a K-line: four requests a second for what wants seven
+    bench.run(90000)
+    rpm = len(bench.values(RPM))
+    load = len(bench.values(signals.by_name("load")))
+    coolant = len(bench.values(signals.by_name("coolant")))
+    assert rpm > 60 and load > 30 and coolant >= 3
+    assert 1.3 < rpm / load < 2.6
+
+
+def test_pending_answers_do_not_make_a_dead_bus():
+    bench = Bench({"dtc_ms": 0, "vin": False})
+    bench.run(5000)
+    bench.events.clear()
+    bench.adapter.mangle = lambda text: "7E8037F017800000000"
+    bench.run(12000)
+    assert bench.states() == []
+    bench.adapter.mangle = None
+    bench.run(20000)
+    assert bench.values(RPM)[-1][3] > 19000
 
 
 def test_every_cut_gives_the_same_events():
@@ -404,15 +299,15 @@ def test_ignition_off_and_on():
 def test_trouble_codes_are_read_when_the_mil_comes_on():
     bench = Bench()
     bench.run(10000)
-    assert len(bench.of("dtc")) == 1
+    assert len(bench.codes()) == 1
     bench.car.data[ENGINE][0x01] = b"\x82\x07\xe5\x00"
     bench.car.codes = {ENGINE: b"\x03\x01\xc1\x23"}
     bench.run(20000)
-    assert [event[2] for event in bench.of("dtc")] == [(), ("P0301", "U0123")]
+    assert bench.codes() == [(), ("P0301", "U0123")]
     assert bench.values(signals.by_name("mil"))[-1][2] == 1
     assert bench.values(signals.by_name("dtc_count"))[-1][2] == 2
     bench.run(90000)
-    assert len(bench.of("dtc")) == 3  # every 60 s
+    assert len(bench.codes()) == 3  # every 60 s
 
 
 def test_half_a_list_of_codes_is_no_list():
@@ -427,10 +322,10 @@ def test_half_a_list_of_codes_is_no_list():
     bench.obd._diagnosis.hurry()
     bench.adapter.mangle = lose_a_frame
     bench.run(4000)
-    assert bench.of("dtc") == []
+    assert bench.codes() == []
     bench.adapter.mangle = None
     bench.run(20000)
-    assert bench.of("dtc")[0][2] == ("P0301", "P0171", "U0123", "C0100")
+    assert bench.codes()[0] == ("P0301", "P0171", "U0123", "C0100")
 
 
 def test_silent_pid_backs_off_and_comes_back():
@@ -590,6 +485,7 @@ def test_fuzz_no_exception_no_wrong_value():
     car.data[GEARBOX] = {0x0D: b"\x32", 0x05: b"\x7b"}
     car.codes[GEARBOX] = b"\xc1\x00"
     car.codes[ENGINE] = b"\x03\x01\x04\x20\x01\x71\x43\x21"
+    car.pending[ENGINE] = b"\x01\x33"
     right = {}
     for pid in car.data[ENGINE]:
         for signal, raw in pids.values(pid, car.data[ENGINE][pid], 0):
@@ -613,6 +509,8 @@ def test_fuzz_no_exception_no_wrong_value():
             if event[0] == "value":
                 values += 1
                 assert event[2] == right[event[1]], event
+            elif event[0] == "dtc" and event[1] == "pending":
+                assert event[2] == ("P0133",), event
             elif event[0] == "dtc":
                 assert event[2] == ("P0301", "P0420", "P0171", "C0321", "U0100"), event
             elif event[0] == "vin":
