@@ -34,7 +34,6 @@ bench: $(STAMP)
 # Draws and checks the boards: rule check, netlist, bill of materials, PDF and SVG into
 # hardware/build, what is committed beside it. ARGS=--check only tells what is not as committed.
 schematics: $(STAMP)
-	$(BIN)/python -m hardware.budget --write
 	$(BIN)/python -m hardware.build $(ARGS)
 
 # Delivery under simulated faults (docs/simulation.md). SEED=17 runs one, ARGS=--trace or --shrink

@@ -1,16 +1,17 @@
 """Makes everything from the schematics: python -m hardware.build [--check | --draw].
 
 Draws the sheets (--draw: only that), runs KiCad's rule check, and writes netlist, bill of
-materials, PDF and pictures. What is committed lies in hardware/schematics, netlist, bom and pages,
-the rest in hardware/build. --check writes into hardware/build only and tells whether what is
-committed is what would be made now. Exit code 1 when KiCad 9 is missing or anything is wrong.
+materials, PDF, pictures and the README's power budget. What is committed lies in
+hardware/schematics, netlist, bom and pages, the rest in hardware/build. --check writes into
+hardware/build only and tells whether what is committed is what would be made now. Exit code 1 when
+KiCad 9 is missing or anything is wrong.
 """
 
 import shutil
 import sys
 from pathlib import Path
 
-from hardware import kicad, netlist, overlaps
+from hardware import budget, kicad, netlist, overlaps
 from hardware.catalogue.own_symbols import symbols
 from hardware.draw.boxes import library
 from hardware.draw.symbols import OWN
@@ -138,6 +139,11 @@ def main(arguments):
         draw()
     if "--draw" in arguments:
         return 0
+    readme = budget.README.read_text()
+    if not is_check:
+        budget.README.write_text(budget.written(readme))
+    elif readme != budget.written(readme):
+        problems.append("the power budget in README.md is stale")
     for board in BOARDS:
         out = BUILD / board
         problems += make(board, out, may_differ)
