@@ -49,6 +49,10 @@ class Abilities:
             return self.memory["batch"] is not None or asked == 1
         return self.memory["digit"]
 
+    def digit_is_known(self):
+        """Has the digit been seen to work?"""
+        return bool(self.memory["digit"])
+
     def focus(self):
         """May the adapter be told to show one ECU alone? It pays where frames are counted."""
         return bool(self.memory["digit"]) and self.memory.get("focus", False) is not False

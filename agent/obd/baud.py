@@ -62,6 +62,11 @@ class Rate:
         """True from the adapter's OK on: what it says now is said at the new rate."""
         return self._step > _OFFERED
 
+    @property
+    def was_raised(self):
+        """Raised before, and not now."""
+        return bool(self._rates is not None and self._memory["rate"] and not self.is_raised)
+
     def line(self, kind):
         """A line since offer(), by its kind -> WORKED, ANSWER or None."""
         if self._step == _OFFERED and kind == DONE:

@@ -110,9 +110,9 @@ class Driver:
 
     # Commands
 
-    def _begin(self, now, forget=False):
+    def _begin(self, now, forget=False, blocked=False):
         self._clear()
-        self._setup.restart(forget)
+        self._setup.restart(forget, blocked)
         self._lines.clear()
         self._mode = DRAIN
         self._wakeup = True
@@ -153,7 +153,9 @@ class Driver:
             return
         elif self._mode == DOWN:
             if _is_word(line):
-                self._begin(now)
+                # Back at the usual rate it was reset, and what it said then nobody could read: it may
+                # have been ERR94.
+                self._begin(now, self._rate.was_raised)
         elif self._sent is None:
             self._unasked(line, now)
         else:
@@ -194,7 +196,7 @@ class Driver:
         self._events.append(("error", "adapter_reset", printable(line)))
         if self._mode == REQUEST:
             self._events.append(("reply", RESET, [], False))
-        self._begin(now, b"94" in line)
+        self._begin(now, blocked=b"94" in line)
 
     def _alert(self, line):
         self.counters["alerts"] += 1
@@ -255,7 +257,8 @@ class Driver:
             self._late(heard, now)
         elif heard:
             self._finish(now)
-        elif self._setup.resetting or self._setup.searching or self._resent:
+        elif self._setup.resetting or self._setup.searching or self._resent or self._rate.is_raised:
+            # At a raised rate one silence is enough to suspect a reset to the usual one.
             self._lose(now)
         else:
             self._resent = True
@@ -268,7 +271,6 @@ class Driver:
         if self._mode == REQUEST:
             self._back_to = READY
             self._reply(self._answer.kind if heard else TIMEOUT)
-        # At a raised rate one silence is enough to suspect that the adapter was reset to the old.
         if self._failures >= (1 if self._rate.is_raised else LOST_AFTER):
             self._lose(now)
         else:

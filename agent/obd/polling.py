@@ -87,7 +87,7 @@ class Polling:
                 self._asked = bytes(self._to_scale[:1])
             else:
                 self._asked = bytes([pids.BITMAPS[self._map_index]])
-            return self._asked, 0, None
+            return self._asked, self._sure_frames(can), None
         if self._silent >= SILENT_LIMIT:
             self._asked = b"\x00"
             return self._asked, 0, None
@@ -107,6 +107,13 @@ class Polling:
         self._with_digit = 0 < frames <= MOST_DIGIT
         self._asked = asked
         return asked, frames if self._with_digit else 0, self._focus
+
+    def _sure_frames(self, can):
+        """Frames that answer the question about one PID of four bytes or less: one of each ECU
+        that has said that it has it. Who answers PID 00 is not known before."""
+        if not can or not self._map_index or self._tries or not self._abilities.digit_is_known():
+            return 0
+        return len([ecu for ecu in self.maps.ecus if self.maps.supports(ecu, self._asked[0])])
 
     def cancel(self, now):
         """What next() gave was not asked after all."""

@@ -113,11 +113,12 @@ class SetUp:
     def is_stn(self):
         return self._firmware is not None
 
-    def restart(self, forget=False):
-        """From the beginning; `forget`: the adapter wants its event memory cleared."""
+    def restart(self, forget=False, blocked=False):
+        """From the beginning; `forget`: the adapter may want its event memory cleared, `blocked`:
+        it has said so."""
         self._step = _FIRST
-        self._forget = forget
-        if forget:
+        self._forget = forget or blocked
+        if blocked:
             self._blocked = 1
         self._refused = []
         self.focus = None
