@@ -6,7 +6,8 @@ from hardware.draw.geometry import Point
 
 _LEVEL_NOTE = """Divider 68 / 168 = 0.405, clamp at {supply} + 0.7 V, corner 1 / (2 pi 40k 100n) = 40 Hz:
 7 V gives 2.83 V, 16 V would give 6.5 V and is held at 4.0 V, 35 V pushes 0.31 mA into the clamp.
-On: above 2.06 V (buffer's highest threshold at 3.3 V) = 5.1 V in the car; off: below 1.0 V = 2.5 V.
+On: above 2.44 V (highest threshold of both makers of the buffer, at 3.4 V) = 6.2 V in the car;
+off: below 0.65 V (lowest, at 3.2 V) = 1.6 V.
 {others}
 Reverse battery: -14 V pull -0.08 mA through the lower diode."""
 

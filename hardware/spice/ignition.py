@@ -1,14 +1,15 @@
 """Does the ignition input see the ignition? python -m hardware.spice.ignition
 
 The divider with resistors at the ends of their tolerance, the clamp's leakage at the ends of the
-temperature range, against the buffer's thresholds (SN74LVC1G17 at 3.3 V: the positive-going one
-below 2.06 V, the negative-going one above 1.0 V; interpolated between the data sheet's 3.0 and
-4.5 V columns) and its absolute maximum of 6.5 V.
+temperature range, against the buffer's thresholds and its absolute maximum of 6.5 V. The thresholds
+are those of the second source, which are wider than the first one's: Nexperia 74LVC1G17 family,
+-40 to 85 C, 2.20 V at most and 0.60 V at least at 3.0 V, 3.10 V and 1.00 V at 4.5 V; interpolated
+for 3.4 V (highest) and 3.2 V (lowest).
 """
 
 from hardware.spice.ngspice import simulate
 
-ON_MAX, OFF_MIN = 2.06, 1.00  # V: highest positive-going, lowest negative-going threshold
+ON_MAX, OFF_MIN = 2.44, 0.65  # V: highest positive-going, lowest negative-going threshold
 INPUT_MAX, INPUT_MIN = 6.5, -0.7  # V; below ground the lower clamp diode holds
 TEMPERATURES = (-40, 25, 85)
 TOLERANCE = 0.01 + 0.0065  # 1 %, and 100 ppm/K over 65 K
