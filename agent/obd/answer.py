@@ -35,6 +35,7 @@ class Answer:
         self.kind = SILENT
         self.texts = []
         self.last_at = None  # when the last line of data came
+        self.put_off = False  # an ECU has asked for more time
         self._first = True
         self.isotp.begin()
 
@@ -58,6 +59,7 @@ class Answer:
             if self.isotp.line(text, now):
                 self.last_at = now
                 if len(self.isotp.messages) > before and _is_wait(self.isotp.messages[-1][1]):
+                    self.put_off = True
                     return PENDING
                 return TAKEN
         kind = replies.classify(text)

@@ -32,6 +32,8 @@ from agent.obd.setup import COMMAND_MS, SEARCH_MS
 # is put off for longer than this in all is given up.
 WAIT_MS = 5000
 WAIT_LIMIT_MS = 30000
+# After a line of data the prompt comes within ATST, 200 ms: when it does not it is lost.
+QUIET_MS = 500
 DRAIN_MS = 200
 RESYNC_MS = 300
 # A silent adapter is asked for its name so often, each time for so long: it is to work again
@@ -179,6 +181,9 @@ class Driver:
         mark = self._answer.line(line, now)
         if mark == answer.GOES_ON:
             self._more_time(self._sent_at + SEARCH_MS)
+        elif mark == answer.TAKEN:
+            if self._answer.last_at == now and not self._answer.put_off:
+                self._deadline = min(self._deadline, now + QUIET_MS)
         elif mark == answer.PENDING:
             self._more_time(min(now + WAIT_MS, self._sent_at + WAIT_LIMIT_MS))
         elif mark == answer.WAS_RESET:

@@ -138,10 +138,10 @@ def test_missing_prompt_costs_the_deadline_only():
     talk = Dialogue().set_up()
     talk.ask(1, b"\x0c")
     talk.feed("7E804410C1AF8\r")
-    talk.step(999)
+    talk.step(driver.QUIET_MS - 1)
     assert talk.of("reply") == []
     talk.step(1)
-    assert talk.of("reply")[0][2] == [(0x7E8, b"\x41\x0c\x1a\xf8", talk.now - 1000)]
+    assert talk.of("reply")[0][2] == [(0x7E8, b"\x41\x0c\x1a\xf8", talk.now - driver.QUIET_MS)]
     assert talk.counters["no_prompt"] == 1
 
 
