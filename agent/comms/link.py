@@ -61,7 +61,8 @@ class Link:
         self.state = WAITING
         self._since = 0  # of the state
         self._heard = 0  # when anything came last
-        self._answered = 0  # when the room last said anything, or something was done about it
+        # Since when the room owes an answer, or something was done about it; None: it owes none.
+        self._owed = None
         self._room_wait = ROOM_MS
         self._is_renewed = False  # the subscription was made again in this silence
         self._look_wait = LOOK_MS
@@ -100,11 +101,12 @@ class Link:
         self._session = session
         self.proved = False
         if self.state == ONLINE:
+            self._owed = now
             self._send_open(session.sid, session.open_bytes, now)
 
     def connected(self, now):
         self.state = ONLINE
-        self._since = self._heard = self._answered = now
+        self._since = self._heard = self._owed = now
         self.counters["connects"] += 1
         self._flying = {}
         self._opened = []
@@ -196,7 +198,7 @@ class Link:
         if self.state != ONLINE:
             return []
         if self._has_spoken:
-            self._answered = now
+            self._owed = now if self._unproved else None
             self._has_spoken = self._is_renewed = False
             self._room_wait = ROOM_MS
         cause = self._why_to_drop(now)
@@ -251,8 +253,8 @@ class Link:
             wait = min(wait, self._open_due - now)
         if self._flying:
             wait = min(wait, self._stall_at() - now)
-        if self._unproved or not self.proved:
-            wait = min(wait, self._answered + self._room_wait - now)
+        if self._owed is not None and (self._unproved or not self.proved):
+            wait = min(wait, self._owed + self._room_wait - now)
         for ready in (self._bucket.wake(now), self.pace.wake(now)):
             wait = wait if ready is None else min(wait, ready)
         return max(0, wait)
@@ -275,7 +277,9 @@ class Link:
 
     def _is_silent(self, now):
         """The room owes an answer, and has for long."""
-        return (self._unproved or not self.proved) and now - self._answered >= self._room_wait
+        if self._owed is None or not (self._unproved or not self.proved):
+            return False
+        return now - self._owed >= self._room_wait
 
     def _stall_at(self):
         """When silence means that the connection is dead."""
@@ -296,7 +300,7 @@ class Link:
             self._hurry(now)
         self._is_back = False
         if self._is_silent(now):
-            self._answered = now
+            self._owed = now
             self._is_renewed = True
             self._room_wait = min(MAX_ROOM_MS, 2 * self._room_wait)
             self._to_send.append(("subscribe", "d"))
@@ -359,6 +363,8 @@ class Link:
                 actions.append(self._tracked("s", opening, (segment.sid, _OPEN), now))
         key = (segment.sid, number)
         self._unproved[key] = now + self._patience
+        if self._owed is None:
+            self._owed = now
         self.counters["sent"] += 1
         if lane == "a":
             self._alerts.append(key)

@@ -219,6 +219,23 @@ def test_a_broker_behind_which_no_room_answers_is_left_for_another():
     assert car.link.poll(dropped) == [("connect",)] and car.link.broker == 1
 
 
+def test_a_parked_car_does_not_leave_a_healthy_broker():
+    # A frame each five minutes: the room's last answer is old, but it owes none.
+    car = several()
+    car.connect()
+    settle(car, 50)
+    car.acknowledge(0)
+    for i in range(50):
+        now = i * 300000
+        car.keep((CRUMB,))
+        assert len(car.sent(now)) == 1
+        settle(car, now + 100)
+        assert car.sent(now + 100) == [] and car.sent(now + 4000) == []
+        car.acknowledge(i + 1)
+        assert car.sent(now + 4100) == []
+    assert car.link.causes == {}
+
+
 def test_behind_the_only_broker_a_silent_room_is_subscribed_to_again_then_connected_anew():
     # A broker may have lost our subscription and nothing else: then no acknowledgement comes down.
     car = Car()
