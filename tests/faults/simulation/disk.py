@@ -14,6 +14,8 @@ can be read for as long as power is on. Faults are armed for operations to come,
 reads (names, size, read) apart from writes (append, sync, close, remove, replace).
 """
 
+from contextlib import contextmanager
+
 from agent.port.errors import StorageError
 from agent.port.storage import MAX_OPEN
 
@@ -60,6 +62,7 @@ class Disk:
         self._done = {"write": 0, "read": 0}
         self.broken = None  # EIO or ENOSPC: every append fails so
         self.is_unreadable = False
+        self.read_errors = 0
         self._end = None  # PowerCut or Killed: nothing happens until the vehicle has understood
         self.counters = {"writes": 0, "syncs": 0, "failed": 0, "power_cuts": 0}
 
@@ -73,6 +76,27 @@ class Disk:
         self._armed = {"write": {}, "read": {}}
         self.broken = None
         self.is_unreadable = False
+
+    @contextmanager
+    def quiet(self):
+        """Reads of the judge: nothing fails, nothing is counted."""
+        armed, done, broken = self._armed, dict(self._done), self.is_unreadable
+        self._armed, self.is_unreadable = {"write": {}, "read": {}}, False
+        try:
+            yield
+        finally:
+            self._armed, self._done, self.is_unreadable = armed, done, broken
+
+    def rot(self, lanes):
+        """One byte of what is on the medium changes, in a file of one of these lanes."""
+        names = [n for n in sorted(self.files) if n[0] in lanes and self.files[n].synced]
+        if names:
+            name = self._random.choice(names)
+            file = self.files[name]
+            at = self._random.randrange(file.synced)
+            file.data[at] ^= 1 << self._random.randrange(8)
+            self._scheduler.trace("disk", "rots", name, at)
+            self._ledger.rotten(name, at)
 
     def _fault(self, kind):
         if self._end is not None:
@@ -139,6 +163,7 @@ class Disk:
     def _read(self, what, name):
         fault = self._fault("read")
         if fault or self.is_unreadable:
+            self.read_errors += 1
             self._fail(what, name, fault or "EIO")
 
     def names(self):

@@ -52,6 +52,7 @@ def _dark(world, where, ends):
         site.road.darken(ends)
 
 
+@_action("outage of hours")
 @_action("outage")
 def _outage(world, where, ms, is_silent):
     for site in world.chosen(where):
@@ -213,6 +214,7 @@ def _restart(world, off_ms):
 @_action("gnss clock")
 def _gnss_clock(world, ms, duration):
     world.vehicle.workload.gnss_error_ms = ms
+    world.ledger.has_lying_clock = True
     _later(world, duration, "gnss_error_ms", world.vehicle.workload, 0)
 
 
@@ -233,6 +235,11 @@ def _disk_write(world, operation, fault, count):
 def _disk_read(world, operation, count):
     for n in range(count):
         world.vehicle.disk.arm("read", operation + n, "EIO")
+
+
+@_action("disk rots")
+def _disk_rots(world):
+    world.vehicle.disk.rot("abt")
 
 
 @_action("disk broken")

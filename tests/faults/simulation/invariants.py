@@ -10,6 +10,8 @@ from agent.comms.chains import MAX_TAIL
 from agent.comms.gaps import MAX_GAPS
 from agent.comms.quota import MAX_SEGMENTS
 from agent.comms.seal import MAX_FRAME
+from agent.comms.segment import OPENING
+from agent.records import ALERT
 
 _ORDER = {"a": 0, "t": 1, "b": 2}
 _SPARE = 4  # a session's open beside the window, and the like
@@ -27,16 +29,41 @@ class Watch:
         self.sent_since = set()  # frames sent since the room last answered, in this connection
         self.again = 0  # of those, how often one was sent again
         self.silent_since = 0
-        self._step = None  # (time, rank of the last frame) within one poll
+        self._waiting = {}  # header of a frame of this run that was never sent -> its rank
+        self.is_again = False  # what is sent now is what the client could not take before
 
     def answered(self, now):
         self.sent_since = set()
         self.again = 0
         self.silent_since = now
 
+    def sealed(self, lane, frame):
+        """A new frame is to be sent."""
+        self._waiting[bytes(frame[:9])] = _ORDER["a" if lane == ALERT else "t"]
+
+    def connected(self):
+        """What was recorded before is backlog from here on."""
+        self._waiting = {key: rank for key, rank in self._waiting.items() if rank == _ORDER["a"]}
+
+    def _overtakes(self, lane, payload):
+        self._waiting.pop(bytes(payload[:9]), None)
+        if self.is_again or not self._waiting or min(self._waiting.values()) >= _ORDER[lane]:
+            return
+        vehicle = self._vehicle
+        for key, rank in list(self._waiting.items()):
+            number = int.from_bytes(key[5:9], "big")
+            with vehicle.disk.quiet():
+                is_there = vehicle.journal.holds(key[1:5], number)
+            if not is_there:
+                del self._waiting[key]
+            elif rank < _ORDER[lane] and not vehicle.disk.read_errors:
+                text = f"frame {number} waits, and one of lane {lane} is sent"
+                vehicle.ledger.fail("order", text)
+
     def published(self, lane, payload):
         """A frame leaves."""
         vehicle = self._vehicle
+        self._overtakes(lane, payload)
         now = vehicle.now()
         key = bytes(payload[1:9])
         if key in self.sent_since:
@@ -93,6 +120,7 @@ def watch_polls(vehicle):
     def judged(now):
         actions = poll(now)
         # What the client could not take comes first again; only what is chosen anew has an order.
+        vehicle.watch.is_again = vehicle.link_was_full
         if not vehicle.link_was_full:
             vehicle.watch.order([a[1] for a in actions if a[0] == "publish" and a[1] in _ORDER])
         vehicle.link_was_full = False
@@ -130,6 +158,9 @@ def after_step(vehicle):
     for segment in journal.segments:
         if not segment.closed and len(segment.tail) > MAX_TAIL + 2 * MAX_FRAME:
             fail("memory", f"{len(segment.tail)} bytes of lane {segment.lane} wait in RAM")
+    # A tail that moves into a file of its own takes an open with it.
+    if journal.size() > vehicle.settings["quota"] + 4 * OPENING:
+        fail("quota", f"{journal.size()} bytes, and the quota is {vehicle.settings['quota']}")
     if len(journal.segments) > MAX_SEGMENTS + _SPARE:
         fail("memory", f"{len(journal.segments)} segments")
     if len(rows) > MAX_GAPS:

@@ -8,6 +8,8 @@ owed frame must be on the disk; at the end there must be none.
 
 from bisect import bisect_right
 
+from agent.records import SOURCE_GNSS
+
 _LAST_NUMBER = (1 << 32) - 1
 
 
@@ -23,7 +25,7 @@ class Entry:
     """One frame."""
 
     __slots__ = ("key", "lane", "frame", "plaintext", "is_stored", "is_owed", "files",
-                 "life", "is_given_up")  # fmt: skip
+                 "life", "is_given_up", "is_rotten")  # fmt: skip
 
     def __init__(self, key, lane, frame, plaintext):
         self.key = key
@@ -34,6 +36,7 @@ class Entry:
         self.is_owed = False
         self.files = []  # names of files that hold it
         self.is_given_up = False  # the journal has tried to remove a file with it
+        self.is_rotten = False  # the medium has changed it, or what stands before it
         self.life = None  # the run of the agent in which its last file went
 
     def __str__(self):
@@ -52,8 +55,11 @@ class Ledger:
         self._unsafe = {}  # sealed in this run of the agent, not yet on the medium
         self._places = {}  # file -> [(offset behind the frame, Entry)]
         self._fresh = {}  # file -> the same, not yet synced
+        self._rotten = {}  # file -> offset of a byte that the medium has changed
         self._nonces = set()
         self.life = 0  # run of the agent
+        self.began = {}  # session -> UTC at its uptime 0
+        self.has_lying_clock = False  # the receiver has said something that was not so
         self.was_whole = True  # every start could read every file
         self.is_alone = True  # one room writes to the store
         self.counters = {"sealed": 0, "flushed": 0, "stored": 0, "in_gaps": 0, "sealings": 0}
@@ -89,6 +95,8 @@ class Ledger:
                 self._fresh.setdefault(name, []).append(place)
                 if name not in entry.files:
                     entry.files.append(name)
+                if place[0] > self._rotten.get(name, place[0]):
+                    entry.is_rotten = True
 
     def synced(self, name, size):
         for end, entry in self._fresh.pop(name, ()):
@@ -106,12 +114,28 @@ class Ledger:
         for _, entry in self._places.get(name, ()):
             entry.is_given_up = True
 
+    def files_not_given_up(self):
+        """Names of the files with frames of which the journal has never tried to remove one."""
+        return [
+            name
+            for name, places in self._places.items()
+            if not any(entry.is_given_up for _, entry in places)
+        ]
+
+    def rotten(self, name, at):
+        """A byte of a file has changed: from there on nothing in it need be readable, nor what
+        is still appended to it."""
+        self._rotten[name] = min(at, self._rotten.get(name, at))
+        for end, entry in self._places.get(name, ()):
+            if end > at:
+                entry.is_rotten = True
+
     def removed(self, name):
         self._fresh.pop(name, None)
         for _, entry in self._places.pop(name, ()):
             if name in entry.files:
                 entry.files.remove(name)
-            if entry.is_owed and not entry.files:
+            if entry.is_owed and not entry.files and not entry.is_rotten:
                 entry.life = self.life
                 self.orphans[entry.key] = entry
 
@@ -130,7 +154,7 @@ class Ledger:
         for name, file in disk.files.items():
             self._find(name, bytes(file.data), known)
         for entry in self.owed.values():
-            if not entry.files and entry.key not in self.orphans:
+            if not entry.files and entry.key not in self.orphans and not entry.is_rotten:
                 self.fail("flushed frame lost", f"{entry}: not on the disk after a power cut")
 
     def _find(self, name, data, known):
@@ -159,7 +183,9 @@ class Ledger:
                     if end <= size and not entry.is_owed and not entry.is_stored:
                         self._owe(entry)
         for entry in self.owed.values():
-            if entry.key not in self.orphans and not any(name in sizes for name in entry.files):
+            if entry.is_rotten or entry.key in self.orphans:
+                continue
+            if not any(name in sizes for name in entry.files):
                 self.fail("flushed frame lost", f"{entry}: not recovered from {entry.files}")
 
     # What the store tells
@@ -179,6 +205,12 @@ class Ledger:
             entry.is_stored = True
             self.counters["stored"] += 1
             self._settle(entry)
+        for row, uptime, utc, source, uncertainty in write.anchors:
+            began = self.began.get(row.sid)
+            if source == SOURCE_GNSS and not self.has_lying_clock:
+                error = utc - (began + uptime)
+                if abs(error) > uncertainty:
+                    self.fail("wrong date", f"an anchor of {row.sid.hex()} is {error} ms off")
         for event in write.events:
             if event.name == "gap":
                 fields = event.fields
@@ -193,7 +225,8 @@ class Ledger:
         for entry in [e for e in self.owed.values() if e.key[0] == sid]:
             if lane not in (entry.lane, "*") or not first <= entry.key[1] <= last:
                 continue
-            if entry.files and not entry.is_given_up and self.was_whole:
+            may_be_lost = entry.is_given_up or entry.is_rotten or not self.was_whole
+            if entry.files and not may_be_lost:
                 text = f"{entry} is called lost ({lane} {first} to {last}), and is in {entry.files}"
                 self.fail("false gap", text)
             self.counters["in_gaps"] += 1

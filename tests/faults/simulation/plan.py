@@ -70,6 +70,9 @@ _kind("dark", 6)(
     )
 )
 _kind("outage", 4)(lambda r: (_where(r), _span(r, 2000, 90 * MINUTE_MS), r.random() < 0.5))
+_kind("outage of hours", 1)(
+    lambda r: (ALL, _span(r, 30 * MINUTE_MS, 3 * HOUR_MS), r.random() < 0.5)
+)
 _kind("stall", 6)(
     lambda r: (
         _where(r),
@@ -151,6 +154,7 @@ _kind("alerts", 4)(lambda r: (r.randrange(3, 60),))
 _WRITE = ("EIO", "EIO", "ENOSPC", "torn", "full", "late", "lost")
 _kind("disk write fails", 8)(lambda r: (r.randrange(1, 20), r.choice(_WRITE), r.randrange(1, 5)))
 _kind("disk read fails", 4)(lambda r: (r.randrange(1, 60), r.randrange(1, 5)))
+_kind("disk rots", 2)(lambda r: ())
 _kind("disk broken", 1)(lambda r: (r.choice(("EIO", "ENOSPC")), _span(r, 5000, 15 * MINUTE_MS)))
 _kind("disk unreadable", 1)(lambda r: (_span(r, 1000, 5 * MINUTE_MS),))
 _kind("disk full", 1)(lambda r: (_span(r, 5000, 15 * MINUTE_MS),))
@@ -158,8 +162,8 @@ _kind("disk full", 1)(lambda r: (_span(r, 5000, 15 * MINUTE_MS),))
 
 def settings(r):
     """Of one world."""
-    is_small = r.random() < 0.4
-    quota = r.choice((9000, 14000, 24000, 40000)) if is_small else 1 << 20
+    is_small = r.random() < 0.5
+    quota = r.choice((6000, 9000, 14000, 24000)) if is_small else 1 << 20
     return {
         "system": r.choice(("littlefs", "ext4")),
         "quota": quota,

@@ -57,6 +57,7 @@ class _Judged:
 
     def seal(self, plaintext):
         number, frame = self._session.seal(plaintext)
+        self._vehicle.watch.sealed(self._vehicle.lane, frame)
         self._vehicle.ledger.sealed(self.sid, number, self._vehicle.lane, plaintext, frame)
         return number, frame
 
@@ -89,6 +90,7 @@ class Vehicle:
         self._last_add = 0
         self.counters = dict.fromkeys(("boots", "power_cuts", "kills", "stops", "sent", "acked"), 0)
         self.config = configuration.check(self._raw())
+        self._past = {}  # part -> its counters of earlier runs
 
     def _raw(self):
         s = self.settings
@@ -208,6 +210,7 @@ class Vehicle:
             except StopIteration as end:
                 self.session = _Judged(end.value, self)
                 break
+        self.ledger.began[self.session.sid] = self.world.utc() - self.now()
         self.keep(self.journal.begin, self.session)
         self.uplink.set_session(self.session)
         self.scheduler.trace(self.name, "session", self.session.sid.hex(), boot)
@@ -220,7 +223,28 @@ class Vehicle:
             self.log.fault(self.now(), "journal", type(e).__name__, str(e))
             return None
 
+    def product_counters(self):
+        """What the agent's parts counted, in all runs."""
+        self._keep_counters()
+        return self._past
+
+    def _keep_counters(self):
+        if not self.is_up:
+            return
+        parts = {
+            "journal": self.journal.counters,
+            "link": self.link.counters,
+            "link ended by": self.link.causes,
+            "inbox": self.inbox.counters,
+            "clock": self.clock.counters,
+        }
+        for part, counters in parts.items():
+            past = self._past.setdefault(part, {})
+            for name, count in counters.items():
+                past[name] = past.get(name, 0) + count
+
     def _end(self):
+        self._keep_counters()
         self.is_up = False
         self.life += 1
         for task in self._tasks:
@@ -345,6 +369,7 @@ class Vehicle:
 
     def _on_connected(self):
         """As `App._on_connected`."""
+        self.watch.connected()
         self.keep(self.recorder.close_all, self.now())
 
     # Connection

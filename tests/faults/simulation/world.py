@@ -128,6 +128,7 @@ class World:
             "vehicle": vehicle.counters,
             "frames": self.ledger.counters,
             "disk": vehicle.disk.counters,
+            **vehicle.product_counters(),
             "broker": _sum([site.broker.counters for site in self.sites]),
             "room": _sum([site.host.counters for site in self.sites]),
             "store": _sum([site.host.store.counters for site in self.sites]),
@@ -157,6 +158,7 @@ class World:
         limit = LIMIT_MS + (BUDGET_MS if self.settings["budget"] else 0)
         if not scheduler.run(healed + limit, self._is_settled):
             self._complain(limit)
+        self._look_for_leaks()
         return scheduler.now - healed
 
     def _is_settled(self):
@@ -164,6 +166,14 @@ class World:
         if self.ledger.owed or not vehicle.is_up or vehicle.is_over:
             return False
         return not vehicle.journal.frames_left() and not vehicle.has_unwritten()
+
+    def _look_for_leaks(self):
+        """Files that the journal neither knows nor has tried to remove."""
+        known = [segment.name for segment in self.vehicle.journal.segments]
+        left = self.ledger.files_not_given_up()
+        leaked = [name for name in left if name in self.vehicle.disk.files and name not in known]
+        if leaked and self.ledger.was_whole:
+            self.ledger.fail("file left behind", " ".join(leaked))
 
     def _complain(self, limit):
         owed = list(self.ledger.owed.values())
