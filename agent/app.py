@@ -198,7 +198,7 @@ class App:
             self.uplink.wake()
 
     def _event_at(self, name, t, *fields):
-        lane = records.EVENT_LANES[name]
+        lane = records.event_lane(name)
         self._record(lane, (records.EVENT, t, records.EVENT_CODES[name]) + fields)
 
     def _event(self, name, *fields):

@@ -35,52 +35,65 @@ LANES = (
     (FINE, "fine telemetry"),
 )
 
-# Events: (code, name, lane, meaning of the fields). Codes are part of the wire and never reused.
-EVENTS = (
-    (1, "boot", CRUMB, "boot counter, version, port name"),
-    (2, "panic", ALERT, "1 pressed, 0 released"),
-    (3, "siren", ALERT, "1 on, 0 off"),
-    (4, "light_bar", ALERT, "1 on, 0 off"),
-    (5, "ignition", CRUMB, "1 on, 0 off"),
-    (6, "input_unknown", CRUMB, "name of an input whose level cannot be read"),
-    (7, "vin", CRUMB, "the vehicle identification number"),
-    (8, "dtc", CRUMB, "kind (stored, pending, permanent), then the codes"),
-    (9, "obd_state", CRUMB, "searching, polling, asleep or lost"),
-    (10, "obd_adapter", CRUMB, "what the adapter says that it is; elm327, stn, clone or can"),
-    (11, "gps_state", CRUMB, "fix or lost"),
-    (12, "profile", CRUMB, "name of the reporting profile that is in force"),
-    (13, "fault", CRUMB, "part, error's name, text"),
-    (14, "stop", CRUMB, "why the agent stops"),
-    (15, "zone_enter", CRUMB, "name of the zone"),
-    (16, "zone_leave", CRUMB, "name of the zone"),
+# Events: name, code, and in the comment what its fields mean. Codes are part of the wire and never
+# reused. (Comments, as a chip pays for each text.)
+EVENT_CODES = {
+    "boot": 1,  # boot counter, version, port name
+    "panic": 2,  # 1 pressed, 0 released
+    "siren": 3,  # 1 on, 0 off
+    "light_bar": 4,  # 1 on, 0 off
+    "ignition": 5,  # 1 on, 0 off
+    "input_unknown": 6,  # name of an input whose level cannot be read
+    "vin": 7,  # the vehicle identification number
+    "dtc": 8,  # kind (stored, pending, permanent), then the codes
+    "obd_state": 9,  # searching, polling, asleep or lost
+    "obd_adapter": 10,  # what the adapter says that it is; elm327, stn, clone or can
+    "gps_state": 11,  # fix or lost
+    "profile": 12,  # name of the reporting profile that is in force
+    "fault": 13,  # part, error's name, text
+    "stop": 14,  # why the agent stops
+    "zone_enter": 15,  # name of the zone
+    "zone_leave": 16,  # name of the zone
     # Driving: t is when it began. Rates are averages over about a second (`agent/driving.py`).
-    (17, "overspeed", CRUMB, "peak cm/s, ms that it lasted, limit cm/s"),
-    (18, "harsh_braking", CRUMB, "peak cm/s², ms that it lasted, cm/s before"),
-    (19, "harsh_acceleration", CRUMB, "peak cm/s², ms that it lasted, cm/s before"),
-    (20, "harsh_cornering", CRUMB, "peak cm/s² sideways, ms that it lasted, cm/s before"),
-    (21, "collision", ALERT, "peak cm/s², ms that it took, cm/s before"),
-    (22, "zone_dwell", CRUMB, "name of the zone, seconds in it"),
+    "overspeed": 17,  # peak cm/s, ms that it lasted, limit cm/s
+    "harsh_braking": 18,  # peak cm/s², ms that it lasted, cm/s before
+    "harsh_acceleration": 19,  # peak cm/s², ms that it lasted, cm/s before
+    "harsh_cornering": 20,  # peak cm/s² sideways, ms that it lasted, cm/s before
+    "collision": 21,  # peak cm/s², ms that it took, cm/s before
+    "zone_dwell": 22,  # name of the zone, seconds in it
     # GPS: what speaks against a position, or for its being forged (`agent/gps/quality.py`).
-    (23, "gps_jump", ALERT, "metres that no car drives in that time"),
-    (24, "gps_displaced", ALERT, "metres that the car was moved, wheels and ignition at rest"),
-    (25, "gps_speed", ALERT, "1 GPS and wheels are apart for 10 s, 0 no more; cm/s of each"),
-    (26, "gps_stuck", CRUMB, "1 the wheels turn, the position stays; 0 it moves again"),
-    (27, "gps_time", CRUMB, "rollover (not believed), step or leap"),
+    "gps_jump": 23,  # metres that no car drives in that time
+    "gps_displaced": 24,  # metres that the car was moved, wheels and ignition at rest
+    "gps_speed": 25,  # 1 GPS and wheels are apart for 10 s, 0 no more; cm/s of each
+    "gps_stuck": 26,  # 1 the wheels turn, the position stays; 0 it moves again
+    "gps_time": 27,  # rollover (not believed), step or leap
     # The receiver itself (`agent/gps/setup.py`).
-    (28, "gps_receiver", CRUMB, "what it says that it is; empty: nothing, so it is no u-blox"),
-    (29, "gps_setup", CRUMB, "configured, refused, unanswered or reset; steps in vain, step, sign"),
-    (30, "gps_antenna", CRUMB, "its state: unknown, init, ok, short or open"),
-    (31, "gps_jamming", CRUMB, "the state: unknown, ok, warning or critical"),
+    "gps_receiver": 28,  # what it says that it is; empty: nothing, so it is no u-blox
+    "gps_setup": 29,  # configured, refused, unanswered or reset; steps in vain, step, sign
+    "gps_antenna": 30,  # its state: unknown, init, ok, short or open
+    "gps_jamming": 31,  # the state: unknown, ok, warning or critical
     # The journal: an earlier session has ended; frames from that number on never come any more.
-    (32, "session_end", CRUMB, "session, number of frames, clean or cut (power cut, killed)"),
+    "session_end": 32,  # session, number of frames, clean or cut (power cut, killed)
     # OBD: an ECU is its CAN identifier (before CAN its address). Raw values as in `signals.py`.
-    (33, "freeze_frame", CRUMB, "ECU, trouble code, then signal id and raw value in turn"),
-    (34, "readiness", CRUMB, "ECU, PID 01 as one number: lamp, number of codes, monitors"),
-    (35, "dtc_cleared", CRUMB, "1 done, 0 not; why not"),
+    "freeze_frame": 33,  # ECU, trouble code, then signal id and raw value in turn
+    "readiness": 34,  # ECU, PID 01 as one number: lamp, number of codes, monitors
+    "dtc_cleared": 35,  # 1 done, 0 not; why not
+}
+# Those that go out at once and are lost last; all others are breadcrumbs.
+_ALERTS = (
+    "panic",
+    "siren",
+    "light_bar",
+    "collision",
+    "gps_jump",
+    "gps_displaced",
+    "gps_speed",
 )
-EVENT_CODES = {name: code for code, name, _, _ in EVENTS}
-EVENT_NAMES = {code: name for code, name, _, _ in EVENTS}
-EVENT_LANES = {name: lane for _, name, lane, _ in EVENTS}
+
+
+def event_lane(name):
+    return ALERT if name in _ALERTS else CRUMB
+
 
 # Reasons of a gap.
 GAP_FULL = "full"  # thinned because the storage or the quota was used up

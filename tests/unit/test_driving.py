@@ -1,7 +1,7 @@
 """agent/driving.py: what counts as harsh, how long, by whose speed, and what is no collision."""
 
 from agent.driving import ACCELERATION, BRAKING, COLLISION_FALL, CORNERING, EPISODES, Driving
-from agent.records import EVENT_CODES, EVENT_LANES, HEADING_HELD, POSITION
+from agent.records import EVENT_CODES, HEADING_HELD, POSITION, event_lane
 
 
 def fix(t, speed, heading=0, flags=1):
@@ -32,8 +32,8 @@ def names(events):
 
 def test_events_have_codes_and_lanes():
     for row in EPISODES:
-        assert EVENT_LANES[row[0]] == "b"
-    assert EVENT_LANES["collision"] == "a" and EVENT_CODES["collision"] == 21
+        assert event_lane(row[0]) == "b"
+    assert event_lane("collision") == "a" and EVENT_CODES["collision"] == 21
     assert (EVENT_CODES["zone_enter"], EVENT_CODES["zone_leave"]) == (15, 16)
 
 

@@ -5,8 +5,9 @@ its column gets further than here.
 """
 
 from agent.comms.batch import decode
-from agent.records import ANCHOR, EVENT, EVENT_NAMES, GAP, POSITION, VALUE
+from agent.records import ANCHOR, EVENT, EVENT_CODES, GAP, POSITION, VALUE
 
+_EVENT_NAMES = {code: name for name, code in EVENT_CODES.items()}
 _MAX_TIME = 1 << 45  # ms, the year 3084: sums and differences of two still have a calendar date
 _MAX_RAW = 1 << 53
 _MAX_FIELD = 1 << 31  # altitude in cm, speed in cm/s
@@ -28,7 +29,7 @@ def explode(plaintext):
 
 
 def event_name(code):
-    return EVENT_NAMES.get(code, f"event-{code}")
+    return _EVENT_NAMES.get(code, f"event-{code}")
 
 
 def event_fields(record):

@@ -19,7 +19,7 @@ from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
 from agent.log import Log
 from agent.recorder import OFFLINE_MS, Recorder
-from agent.records import ALERT, EVENT, EVENT_CODES, EVENT_LANES
+from agent.records import ALERT, EVENT, EVENT_CODES, event_lane
 from agent.uplink import Uplink
 from tests.faults.simulation import invariants
 from tests.faults.simulation.client import Client
@@ -328,7 +328,7 @@ class Vehicle:
         self._plan_tick(self.scheduler.now + self.recorder.report_ms)
 
     def event(self, name, *fields):
-        self.record(EVENT_LANES[name], (EVENT, self.now(), EVENT_CODES[name], *fields))
+        self.record(event_lane(name), (EVENT, self.now(), EVENT_CODES[name], *fields))
 
     def event_if_up(self, name, *fields):
         if self.is_up:
