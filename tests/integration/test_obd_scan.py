@@ -16,6 +16,7 @@ from agent.obd import services
 from tests.support import micropython, obd_car
 from tools.demo.children import Child
 from tools.emulator.scenario import BUNDLED
+from tools.obd.talk import Clear, Talk
 
 VIN = "VF1RFB00X56789012"
 FAULTS = [
@@ -255,3 +256,36 @@ def test_wrong_use():
     for command in ("watch", "scan", "vin", "dtc"):
         done = patrol(command, "--help")
         assert done.returncode == 0 and "Example: patrol obd " + command in done.stdout
+
+
+def test_every_service_through_the_commands_way():
+    """What the commands are made of lets nothing through but what the allow-list has."""
+    refused, asked = [], []
+
+    def steps(talk):
+        for service in range(256):
+            for data in (b"", b"\x01", b"\x02\x00", b"\x0c"):
+                try:
+                    yield service, data
+                    asked.append(service)
+                except services.ServiceRefused:
+                    refused.append(service)
+        for rpm, age in ((None, None), (1, 0), (0, 9999)):
+            with contextlib.suppress(services.ServiceRefused):
+                yield Clear(services.CLEAR_ORDER, rpm, age)
+                asked.append(0x04)
+        return "end"
+
+    adapter, talk = obd_car.Elm327(obd_car.answers()), Talk(steps)
+    now = 0
+    talk.start(now)
+    while not talk.done:
+        out = talk.poll(now)
+        data = adapter.command(out) if out and out.strip() else b""
+        talk.feed(data, now + 1)
+        now += 50 if out is None else 10
+    assert talk.result == "end", talk.error
+    reading = {0x01, 0x02, 0x03, 0x06, 0x07, 0x09, 0x0A, 0x19, 0x22}
+    assert set(asked) <= reading and set(range(256)) - reading <= set(refused)
+    sent = {int(text[:2], 16) for text in adapter.log if text[:2] not in ("AT", "ST")}
+    assert sent <= reading and len(sent) > 6
