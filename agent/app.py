@@ -12,7 +12,6 @@ counted, told once a minute at most, and survived: the other parts never notice.
 
 import asyncio
 
-from agent import config as configuration
 from agent import port, records, signals
 from agent.clock import Clock, lateness
 from agent.comms import session as sessions
@@ -111,7 +110,7 @@ class App:
 
     async def _new_session(self):
         boot = next_boot(self.journal.storage)
-        identity = configuration.identity(self._config)
+        identity = sessions.identity(self._config)
         steps = sessions.open_steps(identity, boot, port.random_bytes(32), self.now())
         while True:
             try:

@@ -5,7 +5,6 @@ The schema is data: a dict is a group of keys; a Key is a value with its kind, d
 
 import json
 
-from agent.comms.session import Identity
 from agent.gps.settings import SettingsError, from_config
 from agent.reporting import MIN_ERROR_CM, PROFILES
 from agent.zones import MAX_LIMIT, MAX_ZONES, ZoneError
@@ -345,15 +344,3 @@ _KINDS = {
     "int": _int, "bool": _bool, "str": _str, "hex": _hex, "names": _names, "rows": _rows,
     "zones": _zones,
 }  # fmt: skip
-
-
-def identity(config):
-    """The Identity that the configuration holds."""
-    keys = config["keys"]
-    return Identity(
-        config["vehicle"],
-        keys["room_key_id"],
-        keys["room_public"],
-        keys["psk"],
-        keys["psk_generation"],
-    )

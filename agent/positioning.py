@@ -6,7 +6,6 @@ TCP  <-> gps.Gpsd ------+--event--> on_event(name, t, fields ...)
 """
 
 from agent import port
-from agent.gps.gpsd import Gpsd
 from agent.gps.quality import Quality
 from agent.gps.receiver import Receiver
 from agent.gps.settings import from_config
@@ -44,6 +43,8 @@ class Positioning:
         self.quality = Quality(None, not_before, hold_by_gps=True)
         self.gpsd = self.receiver = None
         if config["gpsd"]:
+            from agent.gps.gpsd import Gpsd  # 10 KB of a chip's heap that most cars do not need
+
             self.gpsd = Gpsd(config["gpsd"]["device"], None, self.quality)
         else:
             self.receiver = Receiver(from_config(config), self.quality, has_sky=True)

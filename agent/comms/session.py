@@ -25,6 +25,18 @@ class Identity:
         self.generation = generation
 
 
+def identity(config):
+    """The Identity that a checked configuration holds."""
+    keys = config["keys"]
+    return Identity(
+        config["vehicle"],
+        keys["room_key_id"],
+        keys["room_public"],
+        keys["psk"],
+        keys["psk_generation"],
+    )
+
+
 class Session:
     """`sid`, `open_bytes`; `seal(plaintext)` numbers and seals; `open_down(frame)` opens."""
 

@@ -17,6 +17,7 @@ Rtc             the machine's own clock: `read()` gives (UTC ms, uncertainty ms)
                 `write(utc)` sets it
 Watchdog        fed by a healthy agent
 restart         starts the agent anew
+forget          takes a module out of memory that nobody uses any more
 wait            waits for an asyncio.Event at most so many milliseconds
 read_stdin      awaits a chunk of standard input, b"" at its end
 on_interrupt    calls a function on SIGINT and SIGTERM, where the interpreter can
@@ -47,6 +48,7 @@ Rtc = _impl.Rtc
 Storage = _impl.Storage
 Uart = _impl.Uart
 Watchdog = _impl.Watchdog
+forget = _impl.forget
 hmac_sha256 = _impl.hmac_sha256
 on_interrupt = _impl.on_interrupt
 packb = _impl.packb

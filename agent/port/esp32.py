@@ -10,6 +10,7 @@ from agent.port.errors import UartError
 from agent.port.micropython import (  # noqa: F401
     Aead,
     Storage,
+    forget,
     hmac_sha256,
     mqtt_client_class,
     on_interrupt,

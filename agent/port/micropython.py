@@ -75,6 +75,13 @@ class Storage(FileStorage):
         super().__init__(folder, _sync_file, _sync_folder)
 
 
+def forget(name):
+    """Takes a module out of memory that nobody uses any more; it can be imported again."""
+    parent, _, leaf = name.rpartition(".")
+    sys.modules.pop(name)
+    delattr(sys.modules[parent], leaf)
+
+
 def mqtt_client_class():
     """The MQTT client for this interpreter; interface in `agent/comms/mqtt.py`."""
     from agent.port.mqtt_asyncio import Client

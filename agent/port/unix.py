@@ -9,6 +9,7 @@ from agent.port.inputs import FileInputs as Inputs  # noqa: F401
 from agent.port.micropython import (  # noqa: F401
     Aead,
     Storage,
+    forget,
     hmac_sha256,
     mqtt_client_class,
     on_interrupt,

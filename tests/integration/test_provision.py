@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent import config, port
+from agent.comms import session as sessions
 from tests.support.rooms import T0, Car, acknowledged
 from tools import provision
 from tools.provision.command import app
@@ -68,7 +69,7 @@ def test_a_provisioned_vehicle_and_its_room_understand_each_other(tmp_path):
     room_file = keys.load(tmp_path)
     room = Room(SqliteStore(room_file.database), room_file)
     car = Car(name)
-    car.identity = config.identity(config.load(str(path)))
+    car.identity = sessions.identity(config.load(str(path)))
     car.start()
     said = car.hear(room.handle([car.open(), car.frame((3, 0, 31, 5))], T0))
     assert acknowledged(said) == {car.session.sid: {0}}

@@ -4,6 +4,7 @@ import json
 import os
 
 from agent import config
+from agent.comms import session as sessions
 from agent.config import ConfigError
 from tests.support.files import temporary
 
@@ -94,7 +95,7 @@ def test_a_minimal_configuration_is_filled_in():
 
 
 def test_it_holds_the_vehicles_identity():
-    identity = config.identity(config.check(changed("keys.psk_generation", 9)))
+    identity = sessions.identity(config.check(changed("keys.psk_generation", 9)))
     assert identity.vehicle == "car-7" and identity.room_key_id == b"\x00\x11\x22\x33"
     assert identity.room_public == b"\xab" * 32 and identity.psk == bytes.fromhex(PSK)
     assert identity.generation == 9

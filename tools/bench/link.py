@@ -185,7 +185,7 @@ def _fill(path, size):
     config = agent_config.load(str(path))
     journal = Journal(port.Storage(config["journal"]["dir"]), _QUOTA, 16384, 1 << 30)
     journal.recover()
-    identity = agent_config.identity(config)
+    identity = sessions.identity(config)
     steps = sessions.open_steps(identity, 0, port.random_bytes(32), 0)
     journal.begin(curve25519.run(steps))
     count = written = 0
