@@ -15,6 +15,7 @@ from agent.obd import replies
 
 MAX_BATCH = 6  # PIDs a request on CAN (SAE J1979)
 PROBES = 2  # probes without an answer until the ability counts as missing
+IGNORED_MS = 80  # after the last frame counted the prompt comes at once
 DOUBTS = 3  # "?" in a row to what is known to work, until it is probed anew
 
 
@@ -61,16 +62,19 @@ class Abilities:
         """The adapter takes the command and then shows nothing."""
         self.memory["focus"] = False
 
-    def learn(self, kind, asked, answered, with_digit):
-        """The outcome of one request for `asked` PIDs, `answered` of which gave their value."""
+    def learn(self, kind, asked, answered, with_digit, tail=0):
+        """The outcome of one request for `asked` PIDs, `answered` of which gave their value; the
+        prompt came `tail` ms after the last line (None: there was no line)."""
         memory = self.memory
         if kind == replies.UNSUPPORTED:
             self._refused(asked, with_digit)
             return
         self._doubts = 0
         if with_digit and memory["digit"] is None:
-            if self._tried(answered == asked):
-                memory["digit"] = answered == asked
+            # Who ignores it waits on; then it is better left out, and the wait made shorter.
+            works = answered == asked and tail is not None and tail < IGNORED_MS
+            if self._tried(works):
+                memory["digit"] = works
         elif asked > 1 and memory["batch"] is None and self._tried(answered > 0):
             if answered == asked:
                 memory["batch"] = self._limit

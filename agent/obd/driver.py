@@ -101,6 +101,7 @@ class Driver:
         self._wanted_focus = None  # of the last listen()
         self._now_out = None  # bytes that go out before anything else
         self.latency = None  # ms from the last request to the last line of data
+        self.tail = None  # ms from there to the prompt
         self._clear()
 
     def _clear(self):
@@ -155,8 +156,8 @@ class Driver:
             return
         elif self._mode == DOWN:
             if _is_word(line):
-                # Back at the usual rate it was reset, and what it said then nobody could read: it may
-                # have been ERR94.
+                # Back at the usual rate it was reset; what it said then nobody could read, and it
+                # may have been ERR94.
                 self._begin(now, self._rate.was_raised)
         elif self._sent is None:
             self._unasked(line, now)
@@ -275,7 +276,7 @@ class Driver:
             self._failures += 1
         if self._mode == REQUEST:
             self._back_to = READY
-            self._reply(self._answer.kind if heard else TIMEOUT)
+            self._reply(self._answer.kind if heard else TIMEOUT, now)
         if self._failures >= (1 if self._rate.is_raised else LOST_AFTER):
             self._lose(now)
         else:
@@ -288,7 +289,7 @@ class Driver:
         messages = self._answer.isotp.messages
         if self._mode == REQUEST:
             self._back_to = READY
-            self._reply(kind)
+            self._reply(kind, now)
             if kind == SILENT and not messages:
                 self._resync(now)  # that prompt belonged to an earlier command
             else:
@@ -338,13 +339,14 @@ class Driver:
         self._wakeup = True
         self._until = now + RESYNC_MS
 
-    def _reply(self, kind):
+    def _reply(self, kind, now):
         """Hands the answer to a request over."""
         isotp = self._answer.isotp
         isotp.end()
         messages = isotp.messages
         last = self._answer.last_at
         self.latency = None if last is None else last - self._sent_at
+        self.tail = None if last is None else now - last
         clean = isotp.errors == 0 and (kind == NO_DATA or (kind <= DONE and bool(messages)))
         if kind == OVERFLOW:
             messages = []  # characters are missing, nobody knows where

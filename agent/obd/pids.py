@@ -1,6 +1,6 @@
 """Services 01 and 02: lengths and fields of PIDs (SAE J1979, ISO 15031-5).
 
-The table is kept readable in tools/obd/pid_table.py, with its sources; here it is 3 KB of packed
+The table is kept readable in tools/obd/pids.py, with its sources; here it is 3 KB of packed
 rows (agent/obd/pid_rows.py), because tuples of them would cost an ESP32 ten times as much.
 
 A reply gives values only where its length is the table's. Eight PIDs have one byte or two

@@ -313,7 +313,7 @@ class Obd:
             return self._ask_pending(now)
         if not self._polling.ready:
             return self._ask_polling(now, can)
-        units = None if self.memory["digit"] or not can else self._timing.wanted()
+        units = self._timing.wanted() if can and self.memory["digit"] is False else None
         if units is not None:
             return self._elm.timeout(units, now)
         if self.settings["voltage_ms"] and now >= self._voltage_due:
@@ -400,7 +400,8 @@ class Obd:
             if heard and not messages:
                 return  # refused or put off: the bus lives
             before = self.counters["incomplete"]
-            result = self._polling.reply(kind, messages, clean, now, can)
+            tail = getattr(self._elm, "tail", 0)  # a CAN bus has no prompt to wait for
+            result = self._polling.reply(kind, messages, clean, now, can, tail)
             self._learn(clean and self.counters["incomplete"] == before)
             if result == polling.READY:
                 self._enter("polling", now)

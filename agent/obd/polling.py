@@ -122,8 +122,9 @@ class Polling:
 
     # Replies
 
-    def reply(self, kind, messages, clean, now, can):
-        """messages: as in isotp.py, without negative responses -> READY, DEAD or None."""
+    def reply(self, kind, messages, clean, now, can, tail=0):
+        """messages: as in isotp.py, without negative responses; `tail`: see Abilities.learn()
+        -> READY, DEAD or None."""
         if self._plan is None:
             return self._scaled(messages, now) if self._to_scale else self._mapped(messages, now)
         if self._silent >= SILENT_LIMIT:
@@ -131,7 +132,7 @@ class Polling:
                 return DEAD
             self._silent = 0
             return None
-        self._polled(kind, messages, clean, now, can)
+        self._polled(kind, messages, clean, now, can, tail)
         return None
 
     def alive(self):
@@ -198,7 +199,7 @@ class Polling:
         self._plan = plan.build(self._wanted, self.maps, now)
         return READY
 
-    def _polled(self, kind, messages, clean, now, can):
+    def _polled(self, kind, messages, clean, now, can, tail):
         got = []
         fits = True
         self._silent = 0 if messages else self._silent + 1
@@ -226,7 +227,7 @@ class Polling:
                     self._status(ecu, payload[start : start + 4], t)
         self._account(kind, got, fits, clean, now)
         if can:
-            self._abilities.learn(kind, len(self._batch), len(got), self._with_digit)
+            self._abilities.learn(kind, len(self._batch), len(got), self._with_digit, tail)
 
     def _tell(self, ecu, pid, payload, start, length, t):
         scale = self._scales.get(ecu)

@@ -94,10 +94,13 @@ def printable(line):
 
 
 def millivolts(text):
-    """The answer to ATRV in mV: "12.4V" -> 12400; None for anything else."""
+    """The answer to ATRV in mV: "12.4V" -> 12400; None for anything else: digits alone may be the
+    rest of a frame."""
     text = text.strip().upper()
     if text.endswith("V"):
         text = text[:-1]
+    elif "." not in text:
+        return None
     whole, _, part = text.partition(".")
     if not whole.isdigit() or len(whole) > 2 or len(part) > 3 or (part and not part.isdigit()):
         return None

@@ -187,6 +187,8 @@ def test_volts():
         (" 9.8v ", 9800),
         ("14V", 14000),
         ("12.4", 12400),
+        ("00", None),  # the rest of a frame
+        ("12", None),
         ("?", None),
         ("", None),
         ("V", None),

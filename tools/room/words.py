@@ -14,7 +14,7 @@ def event_text(name, fields):
         return None
     try:
         return writer(*fields)
-    except (TypeError, ValueError, IndexError, KeyError):
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError):
         return None
 
 
@@ -42,7 +42,7 @@ def _freeze_frame(ecu, code, *pairs):
 
 
 def _readiness(ecu, number):
-    told = readiness.decode(number.to_bytes(4, "big"))
+    told = readiness.decode(int(number).to_bytes(4, "big"))
     waiting = readiness.incomplete(told)
     lamp = "MIL on" if told["mil"] else "MIL off"
     ready = _INCOMPLETE % ", ".join(waiting) if waiting else "all monitors ready"
