@@ -60,6 +60,7 @@ class CanBus:
     can_sleep = False
     asleep = False
     focus = None  # answers of all ECUs are taken, always
+    tail = 0  # ms from the last word to the prompt of an adapter
 
     def __init__(self, counters, memory, bus_retry_ms=5000, name="CAN", bitrate=500000):
         if bitrate not in _PROTOCOLS:
