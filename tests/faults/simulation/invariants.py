@@ -11,7 +11,7 @@ from agent.comms.gaps import MAX_GAPS
 from agent.comms.quota import MAX_SEGMENTS
 from agent.comms.seal import MAX_FRAME
 from agent.comms.segment import OPENING
-from agent.records import ALERT
+from agent.records import ALERT, ANY_LANE
 
 _ORDER = {"a": 0, "t": 1, "b": 2}
 _SPARE = 4  # a session's open beside the window, and the like
@@ -137,6 +137,15 @@ def watch_polls(vehicle):
     vehicle.link.unsent = noted
 
 
+def is_known_lost(journal, entry):
+    """True when the journal has written down that the frame is lost, told or not."""
+    sid, number = entry.key
+    return any(
+        row[0] in (entry.lane, ANY_LANE) and row[1] == sid and row[2] <= number <= row[3]
+        for row in journal.ledger.gaps.rows
+    )
+
+
 def after_step(vehicle):
     """Raises Violation."""
     fail = vehicle.ledger.fail
@@ -148,13 +157,9 @@ def after_step(vehicle):
         fail("memory", f"{flying} PUBACKs are outstanding")
     rows = journal.ledger.gaps.rows
     for entry in vehicle.ledger.orphans.values():
-        if entry.life == vehicle.life and not journal.counters["gaps_forgotten"]:
-            sid, number = entry.key
-            if not any(
-                row[0] == entry.lane and row[1] == sid and row[2] <= number <= row[3]
-                for row in rows
-            ):
-                fail("erased before it was committed", f"{entry}, and it is in no gap")
+        is_mine = entry.life == vehicle.life and not journal.counters["gaps_forgotten"]
+        if is_mine and not is_known_lost(journal, entry):
+            fail("erased before it was committed", f"{entry}, and it is in no gap")
     for segment in journal.segments:
         if not segment.closed and len(segment.tail) > MAX_TAIL + 2 * MAX_FRAME:
             fail("memory", f"{len(segment.tail)} bytes of lane {segment.lane} wait in RAM")
