@@ -85,8 +85,22 @@ class _Spoilt(Adapter):
         if not text:
             return [(1, b"\r>")]
         if text[0] in "AS":
-            return [(1, self.setting(text).encode() + b"\r\r>")]
+            return self._set(text)
         return self._asked(text)
+
+    def _set(self, text):
+        """The answer to a command of the adapter's own; only the battery's voltage is spoilt."""
+        said = self.setting(text)
+        chance = self.chance
+        if text == "ATRV" and self.is_spoiling and self.spoil is obd_spoil.structure:
+            lines = [[said, ""]]
+            if chance.below(10) >= CLEAN_OF_TEN:
+                self.result.replies += 1
+                operation = chance.of(obd_spoil.TEXT)
+                operation(lines, chance, self.car, b"")
+                self.last = (text, ["voltage"], str(lines))
+            said = "\r".join([line[0] for line in lines])
+        return [(1, _bytes(said + "\r\r>"))]
 
     def _asked(self, text):
         digits = text[:-1] if len(text) & 1 else text

@@ -251,6 +251,10 @@ STRUCTURE = (
     join_lines, no_hex, no_hex_more, word, marked_wrong, foreign_pid, foreign_ecu, foreign_first,
     headerless, change_padding,
 )  # fmt: skip
+# What can happen to an answer that is no frame: "12.6V"
+TEXT = (
+    lose_end, lose_within, lose_line, double_line, cut_line, no_hex, no_hex_more, word,
+)  # fmt: skip
 # Of these one at most, with nothing else: a second could make up for it.
 ALONE = (change_header, change_length, change_service, change_pid, hex_more)
 ALONE_NAMES = ("change_header", "change_length", "change_service", "change_pid", "hex_more")
