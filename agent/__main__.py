@@ -103,6 +103,16 @@ async def _run(app, options):
     await app.finish(int(options["drain"] * 1000))
     for helper in helpers:
         helper.cancel()
+    if app.is_restarting:
+        # From here: whoever waits for standard input to close would wait for ever.
+        _print_summary(app)
+        port.restart()
+
+
+def _print_summary(app):
+    summary = app.status()
+    summary["counters"] = app.counters()
+    _print_json({"summary": summary})
 
 
 def main(argv):
@@ -126,9 +136,7 @@ def main(argv):
     except (Refused, port.PortError, BootCountError, KeyAgreementError) as e:
         _error("agent: %s" % e)
         return 1
-    summary = app.status()
-    summary["counters"] = app.counters()
-    _print_json({"summary": summary})
+    _print_summary(app)
     return 0
 
 

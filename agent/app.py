@@ -22,6 +22,7 @@ from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
 from agent.condition import Condition
 from agent.log import Log
+from agent.ordering import Ordering
 from agent.positioning import Positioning
 from agent.recorder import Recorder
 from agent.tracking import Tracking
@@ -78,6 +79,9 @@ class App:
             config, self.now, self.log, self.link, self.inbox, self.journal, self.clock, self.budget
         )
         self.uplink.on_connected = self._on_connected
+        self.ordering = Ordering(self, config["orders"]["role"], self._event, self._fault)
+        self.uplink.on_order = self.ordering.take
+        self.is_restarting = False
         self.session = None
         self._stopping = asyncio.Event()
         self._is_over = False  # nothing more is recorded
@@ -107,6 +111,7 @@ class App:
         self.log.line(self.now(), "journal: %d frames of earlier sessions to deliver" % left)
         await self._new_session()
         self._event("boot", self.session.boot, VERSION, port.NAME)
+        self.ordering.start(self.now())
 
     async def _new_session(self):
         boot = next_boot(self.journal.storage)
@@ -128,6 +133,7 @@ class App:
         self._spawn("tick", self._tick_task)
         self._spawn("inputs", self._inputs_task)
         self._spawn("link", self.uplink.run)
+        self._spawn("orders", self.ordering.run)
         if self.gps:
             self._spawn("gps", self.gps.run)
         if self.obd:
@@ -307,6 +313,19 @@ class App:
             return "event"
         return "pursuit" if self.inputs.level("siren") else None
 
+    # What the room orders (see `duties.py`)
+
+    def report(self, now):
+        """Where the car is goes out at once."""
+        self.tracking.something_happened()
+        self._keep(self.recorder.close_all, now)
+        self.uplink.wake()
+
+    def restart(self):
+        """Ends cleanly; whoever runs the agent starts it anew."""
+        self.is_restarting = True
+        self.stop()
+
     # What people ask
 
     def status(self):
@@ -326,6 +345,7 @@ class App:
             "link": self.link.state,
             "pubacks_outstanding": flying,
             "unproved": unproved,
+            "messages": self.ordering.messages,
             "satellites_in_view": len(sky.satellites(self.now())) if sky else None,
             "faults": self.log.counters,
         }
@@ -338,6 +358,7 @@ class App:
             "link_causes": self.link.causes,
             "budget": self.budget.counters,
             "inbox": self.inbox.counters,
+            "orders": self.ordering.counters,
             "clock": self.clock.counters,
             "faults": self.log.counters,
         }

@@ -128,6 +128,10 @@ SCHEMA = {
         "profiles": Key("rows", (), 0, 16),
         "zones": Key("zones", (), 0, MAX_ZONES),
     },
+    "orders": {
+        # The most that the room may order: look, service or danger.
+        "role": Key("str", "danger", 1, 8, choices=("look", "service", "danger")),
+    },
     "time": {
         # Before this agent was written no receiver tells the truth: 2026-01-01T00:00:00Z.
         "not_before_utc_ms": Key("int", 1767225600000, 0, 1 << 53),
@@ -285,6 +289,8 @@ def _bool(rule, value, name):
 def _str(rule, value, name):
     if not isinstance(value, str):
         raise ConfigError("%s must be a text, not %s" % (name, type(value).__name__))
+    if rule.choices and value not in rule.choices:
+        raise ConfigError("%s: %r is none of %s" % (name, value, ", ".join(rule.choices)))
     if not rule.low <= len(value) <= rule.high:
         text = "%s must be of %d to %d characters, not %d"
         raise ConfigError(text % (name, rule.low, rule.high, len(value)))

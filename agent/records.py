@@ -78,6 +78,9 @@ EVENT_CODES = {
     "freeze_frame": 33,  # ECU, trouble code, then signal id and raw value in turn
     "readiness": 34,  # ECU, PID 01 as one number: lamp, number of codes, monitors
     "dtc_cleared": 35,  # 1 done, 0 not; why not
+    # What the room ordered (`agent/comms/orders.py`).
+    "order": 40,  # number of the order; received, running, done, refused or expired; why
+    "order_result": 41,  # number of the order, piece, how many there are, a piece of JSON
 }
 # Those that go out at once and are lost last; all others are breadcrumbs.
 _ALERTS = (
@@ -88,6 +91,8 @@ _ALERTS = (
     "gps_jump",
     "gps_displaced",
     "gps_speed",
+    "order",
+    "order_result",
 )
 
 

@@ -27,6 +27,7 @@ class Tracking:
         self._profiles = profiles(config["profiles"])
         self._usual = config["profile"]
         self._urgent = None  # the profile that the inputs ask for, or None
+        self._ordered = None  # the one that the room asks for, or None
         self.reporting = Reporting(self._profiles[self._usual])
         self.zones = Zones(config["zones"], list(self._profiles))
         self.driving = Driving()
@@ -51,10 +52,7 @@ class Tracking:
         record = position_record(fix, t, fix.quality | (STANDING if is_standing else 0))
         self.position = record
         # Zones first: their profile is in force for this fix already.
-        crossed = self.zones.feed(record, t)
-        for event in crossed:
-            self._event("zone_" + event[0], t, *event[1:])
-        if crossed:
+        if self._cross(t):
             self._choose(t)
         self._driven(self.driving.feed_position(record))
         self._keep(self.reporting.feed(record))
@@ -78,6 +76,29 @@ class Tracking:
     def urge(self, name, now):
         """The inputs ask for a profile that goes before the zone's and the usual one, or None."""
         self._urgent = name
+        self._choose(now)
+
+    def order(self, name, now):
+        """The room asks for a profile that goes before the zone's and the usual one; None: no more.
+        KeyError where there is none of that name."""
+        if name is not None:
+            self._profiles[name]  # or KeyError
+        self._ordered = name
+        self._choose(now)
+
+    def profile_names(self):
+        return list(self._profiles)
+
+    def set_zones(self, rows, now):
+        """These rows, which `zones.check` accepts, take the place of the ones in force."""
+        before = [zone.name for zone in self.zones.inside()]
+        self.zones = Zones(rows, list(self._profiles))
+        if self.position is not None:
+            self._cross(now, before)
+        inside = [zone.name for zone in self.zones.inside()]
+        for name in before:
+            if name not in inside:
+                self._event("zone_leave", now, name)
         self._choose(now)
 
     def poll(self, now, is_leaving):
@@ -104,6 +125,15 @@ class Tracking:
         self._driven(self.driving.flush())
         self.flush()
 
+    def _cross(self, t, known=()):
+        """Tells which zones the newest position enters or leaves, but for those known to be
+        entered. True when there were any."""
+        crossed = self.zones.feed(self.position, t)
+        for event in crossed:
+            if event[0] != "enter" or event[1] not in known:
+                self._event("zone_" + event[0], t, *event[1:])
+        return bool(crossed)
+
     # Out
 
     def _keep(self, positions):
@@ -118,7 +148,7 @@ class Tracking:
 
     def _choose(self, now):
         """The profile and the speed limit in force: the smallest zone's go before the usual."""
-        name = self._urgent or self.zones.profile() or self._usual
+        name = self._urgent or self._ordered or self.zones.profile() or self._usual
         if self.profile.name != name:
             self.reporting.use(self._profiles[name])
             self._event("profile", now, name)

@@ -17,6 +17,11 @@ MAX_RANGES = 64  # in one session's acknowledgement
 ACK = 1
 AGAIN = 2
 OPEN = 3
+ORDER = 4
+MAX_ORDER_NAME = 24
+MAX_ARGUMENTS = 8  # of an order
+MAX_ORDER_ID = 1 << 31
+MAX_DEADLINE = 1 << 45  # ms of uptime
 
 
 class ReplayWindow:
@@ -63,7 +68,7 @@ class Inbox:
 
     def take(self, payload, now):
         """("ack", room_utc_ms, [(sid, upto, ranges), ...]), ("again", sid, ranges), ("open", sid),
-        or None."""
+        ("order", id, deadline, role, name, arguments), or None."""
         self._tokens = min(BURST * 1000, self._tokens + (now - self._at) * RATE)
         self._at = now
         if self._tokens < 1000:
@@ -105,7 +110,21 @@ def parse(plaintext):
         return None if ranges is None else ("again", fields[1], ranges)
     if fields[0] == OPEN and len(fields) == 2 and _is_sid(fields[1]):
         return ("open", fields[1])
+    if fields[0] == ORDER and len(fields) == 6 and _is_order(*fields[1:]):
+        return ("order",) + tuple(fields[1:])  # noqa: RUF005 MicroPython has no (x, *y)
     return None
+
+
+def _is_order(id_, deadline, role, name, arguments):
+    if not isinstance(id_, int) or not 0 < id_ < MAX_ORDER_ID:
+        return False
+    if not isinstance(deadline, int) or not 0 <= deadline < MAX_DEADLINE:
+        return False
+    if role not in (0, 1, 2) or not isinstance(name, str) or len(name) > MAX_ORDER_NAME:
+        return False
+    if not isinstance(arguments, dict) or len(arguments) > MAX_ARGUMENTS:
+        return False
+    return all([isinstance(key, str) for key in arguments])
 
 
 def _is_sid(value):

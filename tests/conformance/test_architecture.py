@@ -28,8 +28,11 @@ LAYERS = (
         "agent.zones",
         "agent.driving",
     ),
+    ("agent.console",),
     ("agent.recorder", "agent.config", "agent.uplink", "agent.positioning", "agent.tracking",
      "agent.condition"),
+    ("agent.duties",),
+    ("agent.ordering",),
     ("agent.app",),
     ("agent.__main__",),
 )

@@ -135,8 +135,8 @@ def test_an_unknown_key_is_named_with_those_that_are_known():
         "unknown key gps.bauds; known are baud, configure, gpsd, period_ms, port, save, set_baud"
     )
     assert error(changed("speed", 1)) == (
-        "unknown key speed; known are gps, inputs, journal, keys, mqtt, obd, reporting, time, "
-        "vehicle"
+        "unknown key speed; known are gps, inputs, journal, keys, mqtt, obd, orders, reporting, "
+        "time, vehicle"
     )
     for path in ("keys.x", "mqtt.x", "mqtt.tls.x", "obd.x", "inputs.x", "journal.x", "time.x"):
         assert error(changed(path, 1)).startswith("unknown key %s; known are " % path)

@@ -62,7 +62,7 @@ def test_the_three_messages():
 
 def test_what_is_no_message_is_refused():
     bad = (
-        None, 1, "ack", {}, [], [0], [4, SID], [None, SID], ["1", 0, []],
+        None, 1, "ack", {}, [], [0], [5, SID], [None, SID], ["1", 0, []],
         [1], [1, 0], [1, 0, []], [1, 0, None], [1, 0, {}], [1, None, [[SID, 1, []]]],
         [1, "0", [[SID, 1, []]]], [1, 0, [[SID, 1, []]], 0], [1, 0, [SID, 1, []]],
         [1, 0, [[SID, 1]]], [1, 0, [[SID, 1, [], 0]]], [1, 0, [["abcd", 1, []]]],
@@ -76,6 +76,11 @@ def test_what_is_no_message_is_refused():
         [2], [2, SID], [2, b"abc", []], [2, SID, None], [2, SID, [[2, 1]]], [2, SID, [], 0],
         [2, SID, [[1, 1]] * (MAX_RANGES + 1)],
         [3], [3, b"abcde"], [3, "abcd"], [3, SID, 0],
+        [4], [4, 0, 9, 0, "ping", {}], [4, 1 << 31, 9, 0, "ping", {}], [4, "1", 9, 0, "ping", {}],
+        [4, 1, -1, 0, "ping", {}], [4, 1, 1 << 45, 0, "ping", {}], [4, 1, None, 0, "ping", {}],
+        [4, 1, 9, 3, "ping", {}], [4, 1, 9, "0", "ping", {}], [4, 1, 9, 0, b"ping", {}],
+        [4, 1, 9, 0, "p" * 25, {}], [4, 1, 9, 0, "ping", []], [4, 1, 9, 0, "ping", {1: 2}],
+        [4, 1, 9, 0, "ping", {str(i): i for i in range(9)}], [4, 1, 9, 0, "ping", {}, 0],
     )  # fmt: skip
     for value in bad:
         assert inbox.parse(port.packb(value)) is None, value
@@ -87,6 +92,11 @@ def test_what_is_no_message_is_refused():
 def test_the_largest_message_allowed_is_taken():
     ranges = [[i, i] for i in range(MAX_RANGES)]
     assert inbox.parse(port.packb([1, 0, [[SID, 1, ranges]] * MAX_SESSIONS]))[0] == "ack"
+
+
+def test_an_order():
+    data = port.packb([4, 12, 60000, 1, "profile", {"name": "pursuit"}])
+    assert inbox.parse(data) == ("order", 12, 60000, 1, "profile", {"name": "pursuit"})
 
 
 def test_a_malformed_message_is_counted_and_its_number_used_up():

@@ -198,3 +198,52 @@ def test_a_profile_of_ones_own():
     assert car.positions() == [0, 2, 4, 6, 8]
     assert car.tracking.profile.report_ms == 9000
     assert len(profiles([row])) == len(PROFILES) + 1
+
+
+def test_the_rooms_profile_goes_before_the_zones_and_behind_the_inputs():
+    car = Car(zones=[ZONE])
+    car.drive(0, 10)
+    assert car.tracking.profile.name == "pursuit"  # the zone's
+    car.take()
+    car.tracking.order("parked", 10000)
+    assert car.events() == [("profile", 10000, ("parked",))]
+    car.tracking.urge("event", 10000)
+    assert car.tracking.profile.name == "event"
+    car.tracking.urge(None, 11000)
+    assert car.tracking.profile.name == "parked"
+    car.tracking.order(None, 12000)
+    assert car.tracking.profile.name == "pursuit"
+    car.take()
+    try:
+        car.tracking.order("racing", 12000)
+    except KeyError:
+        pass
+    else:
+        raise AssertionError("there is no such profile")
+    assert car.tracking.profile.name == "pursuit" and not car.take()
+
+
+def test_zones_from_the_room_are_in_force_at_once():
+    car = Car(zones=[ZONE])
+    car.drive(0, 10)
+    car.take()
+    # The same zone stays entered; another is entered where the car is; one that is gone is left.
+    other = ["match", "event", 0, 0, [LAT + 10 * STEP, LON, 10]]
+    car.tracking.set_zones([ZONE, other], 10500)
+    assert car.events() == [
+        ("zone_enter", 10500, ("match",)),
+        ("profile", 10500, ("event",)),
+    ]
+    car.tracking.set_zones([], 11000)
+    told = car.events()
+    assert sorted(told[:2]) == [
+        ("zone_leave", 11000, ("match",)),
+        ("zone_leave", 11000, ("stadium",)),
+    ]
+    assert told[2:] == [("profile", 11000, ("patrol",))]
+    # Without a position zones wait for the first fix.
+    car = Car()
+    car.tracking.set_zones([ZONE], 0)
+    assert not car.take()
+    car.fix(10)
+    assert ("zone_enter", 10000, ("stadium",)) in car.take()

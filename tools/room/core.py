@@ -30,6 +30,7 @@ from agent.comms.seal import (
 from tools.room.intake import Intake
 from tools.room.intervals import IntervalSet
 from tools.room.live import LiveSession, LiveVehicle, derive, statement_of
+from tools.room.orders import ORDER_EVENTS
 from tools.room.store import Event, Presence, Session, StoreError
 from tools.room.twins import EVENT, PLACE, Twins
 
@@ -54,11 +55,14 @@ COUNTERS = (
 
 
 class Room:
-    """See the module. `keys`: a `keys.RoomFile`, may be replaced by a newer one at any time."""
+    """See the module. `keys`: a `keys.RoomFile`, may be replaced by a newer one at any time;
+    `dispatch`: an `orders.Dispatch`, None where nobody gives orders."""
 
-    def __init__(self, store, keys):
+    def __init__(self, store, keys, dispatch=None):
         self.store = store
         self.keys = keys
+        self.dispatch = dispatch
+        self._told = []  # events about orders that the book has still to take
         self.counters = dict.fromkeys(COUNTERS, 0)
         self._sessions = OrderedDict()  # (vehicle, sid) -> LiveSession, least recently used first
         self._vehicles = {}  # name -> LiveVehicle; bounded by what the keys know
@@ -106,6 +110,9 @@ class Room:
             ms = vehicle.may_send(now)
             if not ms:
                 return 0 if self._failed is None else _RETRY_MS
+            wait = ms if wait is None else min(wait, ms)
+        if self.dispatch is not None:
+            ms = self.dispatch.wake(now)
             wait = ms if wait is None else min(wait, ms)
         return wait
 
@@ -308,6 +315,12 @@ class Room:
         return self.store.anchors(row) if row.id is not None else ()
 
     def _apply(self, work):
+        if self.dispatch is not None:
+            self._told += [e for e in work.write.events if e.name in ORDER_EVENTS]
+        for frame in work.write.frames:
+            live = self._sessions.get((frame.session.vehicle, frame.session.sid))
+            if live is not None and frame.last_t is not None:
+                live.was_at(frame.last_t, frame.received_ms)
         for live in work.opened.values():
             self._remember(live)
         work.apply(self._vehicles, lambda name, sid: self._sessions.get((name, sid)))
@@ -330,11 +343,36 @@ class Room:
                 self._ask_open(downs, self._vehicle(name), sid, now)
             self._acknowledge(downs, now)
             self._ask_again(downs, now)
+            if self.dispatch is not None:
+                self._give_orders(downs, now)
         except StoreError:
             # What came is committed; what could not be said now is said again by the next call.
             self.counters["store_errors"] += 1
             self._failed = now
         return downs
+
+    def _give_orders(self, downs, now):
+        self.dispatch.heard(self._told)
+        self._told = []
+        for order, live in self.dispatch.due(lambda name: self._reached(name, now), now):
+            vehicle = self._vehicle(order.vehicle)
+            if vehicle.may_send(now):
+                continue
+            deadline = live.uptime(now) + order.until_ms - now
+            self.dispatch.noted(order, live.row.sid, now)
+            message = [inbox.ORDER, order.id, deadline, order.role, order.name, order.arguments]
+            self._send(downs, vehicle, [live], message)
+
+    def _reached(self, name, now):
+        """The LiveSession in which a vehicle was heard just now, or None."""
+        if name not in self.keys.vehicles:
+            return None
+        vehicle = self._vehicle(name)
+        heard = vehicle.last.heard_ms
+        if heard is None or now - heard > _HEARD_MS:
+            return None
+        targets = self._targets(vehicle)
+        return next((t for t in targets if t.row.sid == vehicle.live), next(iter(targets), None))
 
     def _send(self, downs, vehicle, targets, message):
         """Seals a message to sessions of the vehicle; each frame takes a number of its own."""

@@ -47,11 +47,21 @@ class LiveSession:
         self.refresh(held, gaps)
         self.anchors = list(anchors)
         self.focus = None  # number of the last frame that came
+        # Uptime less UTC, at least: the car was up before its open came.
+        self._lead = -row.opened_ms
         self._down_next = self._down_end = 0
         self._holes = {}  # (first, last) -> since when it is there
         self._asked = ()
         self._ask_at = 0
         self._ask_wait = HOLE_MS
+
+    def was_at(self, uptime, received):
+        """A record of that uptime was here at that UTC; it may have waited for long."""
+        self._lead = max(self._lead, uptime - received)
+
+    def uptime(self, now):
+        """The vehicle's uptime in ms, or a little less: never more, so no deadline comes late."""
+        return max(0, now + self._lead)
 
     def refresh(self, held, gaps):
         """What the store says is held, and what is lost for good and never asked for."""

@@ -20,6 +20,7 @@ from agent.port.mqtt_paho import NamedContext
 from tools.files import write_private
 from tools.room import keys as room_keys
 from tools.room.core import Room
+from tools.room.orders import Dispatch, OrderBook
 from tools.room.sqlite import SqliteStore
 from tools.room.store import StoreError
 
@@ -71,8 +72,9 @@ class Server:
     def run(self):
         """Raises ServeError or StoreError where it cannot start."""
         store = SqliteStore(self._file.database)
+        book = OrderBook(self._file.database)
         try:
-            self.room = Room(store, self._file)
+            self.room = Room(store, self._file, Dispatch(book, store))
             self._mqtt = self._client(self._file.mqtt)
             self._mqtt.connect_async(
                 self._file.mqtt.host, self._file.mqtt.port, self._file.mqtt.keepalive_s
@@ -83,6 +85,7 @@ class Server:
             finally:
                 self._farewell()
         finally:
+            book.close()
             store.close()
         self._keep_status()
 
@@ -92,6 +95,7 @@ class Server:
             "queued": self._queue.qsize(),
             "vehicles": len(self.room.keys.vehicles) if self.room else 0,
             "counters": {**self.counters, **(self.room.counters if self.room else {})},
+            "orders": self.room.dispatch.counters if self.room else {},
         }
 
     # The writer

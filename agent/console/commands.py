@@ -1,0 +1,120 @@
+"""The one registry of commands, whoever gives them: rows of data, and the check of a call.
+
+A row: name, role that it takes, arguments, what it does, an example. An argument: name, kind,
+default (REQUIRED: none), lowest and highest value or length. Kinds: "int", "text", "name" (a text
+that may be null), "rows" (a list of lists, checked by whoever uses it).
+
+What a command does is not here: the application hands the checked call on by its name.
+"""
+
+from agent.log import MAX_LINES
+from agent.zones import MAX_ZONES
+
+LOOK = 0  # changes nothing
+SERVICE = 1  # changes how the gateway works
+DANGER = 2  # may cost the gateway its work for a while
+ROLES = ("look", "service", "danger")
+
+REQUIRED = ()  # stands for "no default": no argument has this value
+MAX_TEXT = 480  # a message to the crew: three times what an SMS holds
+
+COMMANDS = (
+    ("ping", LOOK, (), "answers with uptime and state", "ping"),
+    ("report", LOOK, (), "records where the car is and sends it now", "report"),
+    (
+        "profile",
+        SERVICE,
+        (("name", "name", None, 1, 24),),
+        "reports by this profile until told otherwise; null: as configured",
+        "profile pursuit",
+    ),
+    (
+        "zones",
+        SERVICE,
+        (("rows", "rows", REQUIRED, 0, MAX_ZONES),),
+        "these zones take the place of the ones in force, also after a restart",
+        "zones []",
+    ),
+    ("journal", LOOK, (), "what is kept, sent, acknowledged and lost", "journal"),
+    (
+        "log",
+        LOOK,
+        (("lines", "int", 10, 1, MAX_LINES),),
+        "the last lines of the log",
+        "log 20",
+    ),
+    ("counters", LOOK, (), "every part's counters", "counters"),
+    (
+        "message",
+        LOOK,
+        (("text", "text", REQUIRED, 1, MAX_TEXT),),
+        "a message to the crew; done when it was handed to the display",
+        "message call the room",
+    ),
+    ("restart", DANGER, (), "ends the agent cleanly; the system starts it anew", "restart"),
+)
+MAX_NAME = 24
+
+
+class CommandError(Exception):
+    """A call that cannot be carried out; one line that says why."""
+
+
+def row(name):
+    """The command's row, or None."""
+    for found in COMMANDS:
+        if found[0] == name:
+            return found
+    return None
+
+
+def check(name, arguments, role):
+    """{argument: value} with the defaults filled in. Raises CommandError.
+
+    arguments: dict as it came; role: what the caller may do."""
+    found = row(name)
+    if found is None:
+        raise CommandError("no command %s" % _short(name))
+    if role < found[1]:
+        raise CommandError("%s takes the role %s" % (name, ROLES[found[1]]))
+    known = [a[0] for a in found[2]]
+    for key in arguments:
+        if key not in known:
+            raise CommandError("%s has no argument %s" % (name, _short(key)))
+    values = {}
+    for argument in found[2]:
+        key, _, default, _, _ = argument
+        if key in arguments:
+            values[key] = _value(name, argument, arguments[key])
+        elif default is REQUIRED:
+            raise CommandError("%s wants %s" % (name, key))
+        else:
+            values[key] = default
+    return values
+
+
+def _value(name, argument, value):
+    key, kind, _, low, high = argument
+    where = "%s: %s" % (name, key)
+    if kind == "int":
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise CommandError("%s must be a whole number" % where)
+        size = value
+    elif kind == "rows":
+        if not isinstance(value, list) or not all([isinstance(r, list) for r in value]):
+            raise CommandError("%s must be a list of rows" % where)
+        size = len(value)
+    else:
+        if kind == "name" and value is None:
+            return None
+        if not isinstance(value, str):
+            raise CommandError("%s must be a text" % where)
+        size = len(value)
+    if not low <= size <= high:
+        raise CommandError("%s is not within %d to %d" % (where, low, high))
+    return value
+
+
+def _short(text):
+    """What a stranger sent, fit for one line."""
+    return "%r" % (str(text)[:MAX_NAME],)

@@ -1,0 +1,108 @@
+"""What the commands of the registry do: calls into the parts, and the answer as plain data.
+
+`run(name, arguments, now)` returns what JSON can hold, or raises CommandError. Nothing here waits:
+what takes time is begun, and tells by events how it goes on.
+"""
+
+import json
+
+from agent import port
+from agent.console.commands import CommandError
+from agent.zones import ZoneError
+from agent.zones import check as check_zones
+
+_MAX_ZONES_BYTES = 65536  # 64 zones of 32 corners
+MAX_MESSAGES = 4  # to the crew, kept for whoever shows them
+
+
+class Duties:
+    """app: of app.py, with its parts. messages: list that takes those to the crew; zones: name of
+    the file, beside the journal, that keeps the zones which the room has set."""
+
+    def __init__(self, app, messages, zones):
+        self._app = app
+        self._messages = messages
+        self._zones_file = zones
+        self._calls = {
+            "ping": self._ping,
+            "report": self._report,
+            "profile": self._profile,
+            "zones": self._zones,
+            "journal": self._journal,
+            "log": self._log,
+            "counters": self._counters,
+            "message": self._message,
+            "restart": self._restart,
+        }
+
+    def use_zones(self, now):
+        """Zones that the room has set go before the configuration's, also after a restart."""
+        storage = self._app.journal.storage
+        tracking = self._app.tracking
+        try:
+            # No more is asked for than there is: a chip makes room for all of it.
+            size = min(storage.size(self._zones_file), _MAX_ZONES_BYTES)
+            rows = json.loads(storage.read(self._zones_file, 0, size))
+            check_zones(rows, tracking.profile_names())
+        except (port.StorageError, ValueError) as e:  # ZoneError is a ValueError
+            self._app.log.fault(now, "zones", type(e).__name__, str(e))
+            return
+        tracking.set_zones(rows, now)
+
+    def run(self, name, arguments, now):
+        return self._calls[name](now, **arguments)
+
+    def _ping(self, now):
+        return self._app.status()
+
+    def _report(self, now):
+        self._app.report(now)
+        position = self._app.tracking.position
+        if position is None:
+            return {"position": None}
+        return {"position": [position[2], position[3]], "age_ms": now - position[1]}
+
+    def _profile(self, now, name):
+        try:
+            self._app.tracking.order(name, now)
+        except KeyError:
+            raise CommandError("profile: there is none named %r" % (name,))
+        return {"profile": self._app.tracking.profile.name}
+
+    def _zones(self, now, rows):
+        tracking = self._app.tracking
+        try:
+            check_zones(rows, tracking.profile_names())
+        except ZoneError as e:
+            raise CommandError(str(e))
+        try:
+            self._app.journal.storage.replace(self._zones_file, json.dumps(rows).encode())
+        except port.StorageError as e:
+            raise CommandError("zones are not kept: %s" % e)
+        tracking.set_zones(rows, now)
+        return {"zones": len(rows)}
+
+    def _journal(self, now):
+        journal = self._app.journal
+        return {
+            "left": journal.frames_left(),
+            "bytes": journal.size(),
+            "counters": journal.counters,
+        }
+
+    def _log(self, now, lines):
+        return {"lines": self._app.log.lines[-lines:]}
+
+    def _counters(self, now):
+        return self._app.counters()
+
+    def _message(self, now, text):
+        self._messages.append([now, text])
+        if len(self._messages) > MAX_MESSAGES:
+            self._messages.pop(0)
+        self._app.log.line(now, "room: %s" % text)
+        return None
+
+    def _restart(self, now):
+        self._app.restart()
+        return None
