@@ -194,6 +194,9 @@ def test_clearing():
     [
         ({obd_car.ENGINE: "410C0001"}, "the engine runs"),
         ({obd_car.ENGINE: "410C0000", obd_car.GEARBOX: "410C0C00"}, "the engine runs"),
+        # The one that is not heard may be the one whose engine runs.
+        ({obd_car.GEARBOX: "410C0000"}, "the engine's speed is not known"),
+        ({obd_car.ENGINE: "410C0000"}, "the engine's speed is not known"),
         ({}, "the engine's speed is not known"),
         ({obd_car.ENGINE: "410D00"}, "the engine's speed is not known"),
         ({obd_car.ENGINE: "7F0122"}, "the engine's speed is not known"),

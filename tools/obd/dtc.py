@@ -6,7 +6,7 @@ engine that is known to stand still at that moment.
 
 from agent.obd import services
 from tools.obd import words
-from tools.obd.talk import Clear, ask
+from tools.obd.talk import TRIES, Clear, ask
 
 SERVICES = {"stored": 0x03, "pending": 0x07, "permanent": 0x0A}
 _RPM = 0x0C
@@ -58,7 +58,15 @@ def clearing(order, clock):
 
 
 def _engine_speed(clock):
-    """(raw engine speed, the fastest that an ECU says, function that gives its age in ms)."""
+    """(raw engine speed, the fastest that an ECU says, function that gives its age in ms).
+
+    (None, None) where it is not known: an ECU that has it must not be missing, for the one that
+    tells of a running engine may be just that one.
+    """
+    having = set()
+    for _ in range(TRIES):
+        found = yield from ask(0x01, b"\0", _bitmap)
+        having |= {ecu for ecu in found if found[ecu] >> (32 - _RPM) & 1}
     asked = clock()
 
     def read(payloads):
@@ -66,6 +74,12 @@ def _engine_speed(clock):
         return payloads[0][start] << 8 | payloads[0][start + 1]
 
     found = yield from ask(0x01, bytes((_RPM,)), read)
-    if not found:
-        return None, None
-    return max(found.values()), lambda: clock() - asked
+    fastest = max(found.values(), default=None)
+    if not fastest and having - set(found):
+        fastest = None
+    return (None, None) if fastest is None else (fastest, lambda: clock() - asked)
+
+
+def _bitmap(payloads):
+    start = services.live(payloads[0], b"\0")[0][1]
+    return int.from_bytes(payloads[0][start : start + 4], "big")
