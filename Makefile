@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench simulate schematics check clean
+.PHONY: setup demo test lint bench simulate schematics check faults clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python tests/run.py
+
+# The whole proof of the storage: power cuts, failing operations, flipped bits; some minutes.
+faults: $(STAMP)
+	$(BIN)/python -m tests.faults $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ reported. Above the highest nothing can be proved but that it will never come; t
 end, and the room is told it, too.
 """
 
+from agent.comms.intervals import merged
 from agent.comms.ledger import CUT
 from agent.comms.quota import THIN_ORDER
 from agent.records import ANY_LANE, GAP_BROKEN, GAP_POWER
@@ -18,19 +19,37 @@ def audit(shelf, ledger):
         account = ledger.account(sid)
         top = max(
             [account.top()]
-            + [last for _, last in ledger.gaps.of(sid)]
+            + [gap[3] for gap in ledger.gaps.of(sid)]
             + [s.last for s in shelf.segments if s.sid == sid]
         )
-        reason = GAP_BROKEN
-        if account.end is None:
+        is_cut = account.end is None
+        if is_cut:
             account.end, account.how = top + 1, CUT
-            reason = GAP_POWER
             ledger.is_dirty = True
         account.end = max(account.end, top + 1)
-        for first, last in holes(shelf, ledger, account):
+        for first, last in holes(shelf, account, _explained(shelf, ledger, account)):
             span = (first, last, last - first + 1)
+            reason = GAP_POWER if is_cut else GAP_BROKEN
             ledger.gaps.add(ANY_LANE, sid, span, reason, _between(shelf))
             ledger.is_dirty = True
+
+
+def _explained(shelf, ledger, account):
+    """[first, last] of the gaps that account for all that is missing within them. A gap of a lane
+    spans other lanes' numbers as well: where more is missing than it counts, some of it is theirs.
+    Less is missing where the room had some of the gap's frames after all: then it cannot be told,
+    and the holes are named once more."""
+    gaps = ledger.gaps.of(account.sid)
+    every = [[gap[2], gap[3]] for gap in gaps if gap[0] == ANY_LANE]
+    groups = [[first, last, 0] for first, last in merged([gap[2:4] for gap in gaps])]
+    for gap in gaps:
+        for group in groups:
+            if gap[0] != ANY_LANE and group[0] <= gap[2] <= group[1]:
+                group[2] += gap[5]
+    for first, last in holes(shelf, account, every):
+        for group in groups:
+            group[2] -= max(0, min(last, group[1]) - max(first, group[0]) + 1)
+    return merged(every, [group[:2] for group in groups if group[2] == 0])
 
 
 def _sessions(shelf, ledger):
@@ -46,12 +65,13 @@ def _between(shelf):
     return lambda lane, sid, first, last: shelf.has_between(None, sid, first, last)
 
 
-def holes(shelf, ledger, account):
-    """Generator of (first, last) below the session's end that are in no list of numbers."""
+def holes(shelf, account, known):
+    """Generator of (first, last) below the session's end that are neither in the journal, nor
+    acknowledged, nor in the [first, last] of `known`."""
     sources = [shelf.numbers(lane, account.sid) for lane in THIN_ORDER]
-    spans = [iter(account.settled), iter(sorted(ledger.gaps.of(account.sid)))]
-    heads = [_next_number(source) for source in sources] + [_next_span(s) for s in spans]
-    sources += spans
+    spans = iter(merged(account.settled, known))
+    heads = [_next_number(source) for source in sources] + [_next_span(spans)]
+    sources.append(spans)
     expected = 0
     while True:
         best = None

@@ -54,15 +54,18 @@ def next_boot(storage):
     boot = (max(known) + (2 if is_lost else 1) if known else 1) & _MAX
     # The older copy is overwritten: the newer one stays whole if power goes now.
     older = 0 if counts[0] is None or (counts[1] is not None and counts[0] < counts[1]) else 1
+    _write(storage, _NAMES[older], boot)
+    if counts[1 - older] is None:
+        _write(storage, _NAMES[1 - older], boot)  # from here on two copies know it
+    return boot
+
+
+def _write(storage, name, boot):
     head = boot.to_bytes(4, "big")
     try:
-        storage.replace(_NAMES[older], head + binascii.crc32(head).to_bytes(4, "big"))
+        storage.replace(name, head + binascii.crc32(head).to_bytes(4, "big"))
+        is_stored = _read(storage, name) == boot
     except port.StorageError as e:
         raise BootCountError("boot counter: %s" % e)
-    try:
-        is_stored = _read(storage, _NAMES[older]) == boot
-    except port.StorageError:
-        is_stored = False
     if not is_stored:
-        raise BootCountError("boot counter: %s does not read back" % _NAMES[older])
-    return boot
+        raise BootCountError("boot counter: %s does not read back" % name)

@@ -62,5 +62,5 @@ class Gaps:
         return found
 
     def of(self, sid):
-        """[first, last] of each gap of the session."""
-        return [[gap[2], gap[3]] for gap in self.rows if gap[1] == sid]
+        """The session's rows."""
+        return [gap for gap in self.rows if gap[1] == sid]

@@ -115,6 +115,10 @@ class Journal:
             self._chains.session = session
             if before is not None:
                 self._end(before)
+            # On the medium before its first frame: however it ends, the next start tells of it.
+            self.ledger.account(session.sid)
+            self.ledger.is_dirty = True
+            self._save_ledger()
 
     def _end(self, session):
         """The session has used its last number. While something of it waits in RAM for a storage

@@ -85,17 +85,17 @@ class Ledger:
             self.accounts, self.gaps.rows = found
 
     def _last_of(self, data):
-        """What the last sound entry of a file says, or None."""
+        """What the last sound entry of a file says, or None. Behind one that a flipped bit broke
+        the next is looked for."""
         found = None
         at = 0
         while at + seg.ENTRY_HEAD <= len(data):
             head = data[at : at + seg.ENTRY_HEAD]
             end = at + seg.ENTRY_HEAD + int.from_bytes(head[:2], "big")
-            parsed = seg.parse_entry(head, data[at + seg.ENTRY_HEAD : end])
-            if not parsed:
-                break
-            found = parsed[1]
-            at = end
+            is_likely = head[6] == ord(LANE) and end <= len(data)
+            parsed = is_likely and seg.parse_entry(head, data[at + seg.ENTRY_HEAD : end])
+            found = parsed[1] if parsed else found
+            at = end if parsed else at + 1
         return found and parse(found)
 
     def save(self):
@@ -107,6 +107,7 @@ class Ledger:
                 self._old.append(seg.name_of(LANE, self._sequence))
             self._sequence += 1
             self._size = 0
+            data += data  # two copies: a bit that flips later must not leave a file without any
         name = seg.name_of(LANE, self._sequence)
         try:
             self._storage.append(name, data)
@@ -230,9 +231,12 @@ def _is_in(state, sid, upto, ranges):
 
 
 def parse(data):
-    """(accounts, gap rows) of a snapshot's bytes, or None where it is of another version."""
-    version, accounts, rows = port.unpackb(data)[:3]
-    if version != _VERSION:
+    """(accounts, gap rows) of a snapshot's bytes, or None where it is none of this version."""
+    try:
+        version, accounts, rows = port.unpackb(data)
+        if version != _VERSION:
+            return None
+        found = [Account(a[0], a[1], a[2], a[3], _restored(a[4])) for a in accounts]
+        return found, [row[:6] + [_restored(row[6])] for row in rows]
+    except (ValueError, TypeError, IndexError):
         return None
-    found = [Account(a[0], a[1], a[2], a[3], _restored(a[4])) for a in accounts]
-    return found, [row[:6] + [_restored(row[6])] for row in rows]

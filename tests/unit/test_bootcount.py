@@ -30,13 +30,11 @@ def test_a_boot_counter_that_cannot_be_stored_is_an_error():
 
 def test_no_number_is_used_twice_whichever_bit_of_a_copy_flips():
     for boots in (1, 2, 3, 4):
-        for name in ("boot-a", "boot-b")[: min(boots, 2)]:
+        for name in ("boot-a", "boot-b"):
             for bit in range(64):
                 disk = SimDisk()
                 used = [next_boot(disk) for _ in range(boots)]
                 disk.files[name][bit // 8] ^= 1 << bit % 8
-                if boots == 1:  # nothing is left to count from: the session's keys stay apart
-                    continue
                 for _ in range(3):
                     used.append(next_boot(disk))
                 assert len(set(used)) == len(used), (boots, name, bit, used)

@@ -156,7 +156,7 @@ def test_a_failed_flush_is_tried_again_in_another_file():
         assert str(e) == "journal: a00000001: EIO, torn"
     assert numbers(journal, ALERT) == [0, 1]
     assert journal.poll(10) is None
-    assert sorted(disk.files) == ["a00000001", "a00000002"]
+    assert sorted(disk.files) == ["a00000001", "a00000002", "c00000001"]
     assert numbers(recovered(disk.power_cut(NONE)), ALERT) == [0, 1]
 
 
@@ -266,7 +266,7 @@ def test_one_lane_that_cannot_be_written_does_not_hold_up_the_others():
         journal.begin(PlainSession("first"))
         for lane in (FINE, CRUMB):
             journal.append(lane, b"routine", 0)
-        disk.faults = {0: EIO}
+        disk.faults = {disk.writes: EIO}
         try:
             journal.poll(FLUSH_MS) if end == "poll" else getattr(journal, end)()
             raise AssertionError("no error")
