@@ -10,9 +10,6 @@ from collections import deque
 
 from tests.faults.simulation.network import BROKER
 
-INFLIGHT = 20  # deliveries without a PUBACK; mosquitto's default
-QUEUE = 1000  # waiting for a client; what comes beyond is dropped (mosquitto's default)
-
 
 class _Session:
     """What the broker knows of a client, connected or not."""
@@ -39,7 +36,11 @@ class _Session:
 class Broker:
     """`accept(line)` takes a new connection."""
 
-    def __init__(self, scheduler):
+    def __init__(self, scheduler, window=20, queue=1000):
+        """window: deliveries to a client without a PUBACK; queue: what waits for it at most, and
+        beyond it is dropped. The defaults are mosquitto's."""
+        self._window = window
+        self._queue = queue
         self._scheduler = scheduler
         self._random = scheduler.random
         self._sessions = {}  # client id -> _Session
@@ -220,7 +221,7 @@ class Broker:
                 self.counters["deliveries"] += 1
                 session.line.send(BROKER, ("publish", topic, payload, 0, None), len(payload) + 20)
             return
-        if len(session.queue) >= QUEUE:
+        if len(session.queue) >= self._queue:
             self.counters["overflows"] += 1
             return
         session.queue.append((topic, payload))
@@ -228,7 +229,7 @@ class Broker:
 
     def _pump(self, session):
         """Delivers what the client's window takes."""
-        while session.line is not None and session.queue and len(session.inflight) < INFLIGHT:
+        while session.line is not None and session.queue and len(session.inflight) < self._window:
             what = session.queue.popleft()
             session.inflight[session.next_id] = what
             self.counters["deliveries"] += 1

@@ -88,8 +88,9 @@ class Disk:
             self._armed, self._done, self.is_unreadable = armed, done, broken
 
     def rot(self, lanes):
-        """One byte of what is on the medium changes, in a file of one of these lanes."""
-        names = [n for n in sorted(self.files) if n[0] in lanes and self.files[n].synced]
+        """One bit of what is on the medium changes, in a segment of one of these lanes."""
+        segments = [n for n in sorted(self.files) if n[0] in lanes and n[1:].isdigit()]
+        names = [n for n in segments if self.files[n].synced]
         if names:
             name = self._random.choice(names)
             file = self.files[name]

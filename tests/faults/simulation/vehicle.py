@@ -184,6 +184,7 @@ class Vehicle:
             sizes = {segment.name: segment.size for segment in self.journal.segments}
             self.ledger.recovered(sizes, self.was_power_cut, is_whole)
             self.was_power_cut = False
+            self.watch.recovered_bytes = self.journal.size()
             self._new_session()
         except (port.StorageError, BootCountError) as e:
             # The process ends with one line, and the service manager starts it anew.

@@ -89,7 +89,7 @@ class World:
     def _site(self, n):
         s, scheduler = self.settings, self.scheduler
         site = Site(
-            Broker(scheduler),
+            Broker(scheduler, s["broker_window"], s["broker_queue"]),
             Route(scheduler, s["latency"], s["jitter"], s["bandwidth"]),
             Route(scheduler, 1, 3, 10000),
             RoomHost(self, self.store, f"room-{n}"),
