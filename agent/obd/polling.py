@@ -101,8 +101,11 @@ class Polling:
         if focus:
             self._focus = batch[0].owner
         frames = 0
-        if can and self._abilities.digit(len(batch)):
+        if self._abilities.digit(len(batch)):
+            # Before CAN an answer is one message, where it fits in.
             frames = self.maps.frames(asked, self._focus)
+            if not can and frames > len(self.maps.ecus):
+                frames = 0
         self._batch = batch
         self._with_digit = 0 < frames <= MOST_DIGIT
         self._asked = asked
@@ -201,22 +204,24 @@ class Polling:
 
     def _polled(self, kind, messages, clean, now, can, tail):
         got = []
-        fits = True
         self._silent = 0 if messages else self._silent + 1
         if self._focus is not None:
             self._unheard = 0 if messages else self._unheard + 1
             if self._unheard >= UNHEARD_LIMIT:
                 self._abilities.no_focus()  # all of them are listened to again
-        if messages and self._someone_missing(messages):
-            self.counters["incomplete"] += 1
-            return
+        answers = []
         for ecu, payload, t in messages:
             try:
-                found = services.parts(payload, self._asked)
+                answers.append((ecu, payload, t, services.parts(payload, self._asked)))
             except services.ReplyError:
                 self.counters["refused"] += 1
-                fits = False
-                continue
+        fits = len(answers) == len(messages)
+        if answers and self._someone_missing(answers):
+            self.counters["incomplete"] += 1
+            answers = []
+            if fits:
+                return
+        for ecu, payload, t, found in answers:
             for pid, start, length in found:
                 if self.maps.owner(pid) != ecu or pid in got:
                     self.counters["other_ecu"] += 1
@@ -226,7 +231,7 @@ class Polling:
                 if pid == PID_STATUS:
                     self._status(ecu, payload[start : start + 4], t)
         self._account(kind, got, fits, clean, now)
-        if can:
+        if can or self._with_digit:
             self._abilities.learn(kind, len(self._batch), len(got), self._with_digit, tail)
 
     def _tell(self, ecu, pid, payload, start, length, t):
@@ -238,13 +243,13 @@ class Polling:
                 self.counters["values"] += 1
                 self._value(signal, raw, t)
 
-    def _someone_missing(self, messages):
-        """True when an ECU is missing that answered not long ago.
+    def _someone_missing(self, answers):
+        """True when an ECU is missing that answered not long ago: what does not fit is no answer.
 
         Characters lost from one ECU's frame into the next one's can leave a frame of the right
         length with wrong content; what gives it away is the other ECU's silence.
         """
-        heard = [message[0] for message in messages]
+        heard = [answer[0] for answer in answers]
         missing = False
         for ecu in self.maps.ecus if self._focus is None else (self._focus,):
             if ecu in heard:

@@ -93,15 +93,22 @@ def printable(line):
     return "".join([chr(byte) for byte in line if 32 <= byte < 127])
 
 
+# What an adapter runs on; a reading beyond has lost a character.
+_MOST_MV = 36000
+_LEAST_MV = 6000
+
+
 def millivolts(text):
-    """The answer to ATRV in mV: "12.4V" -> 12400; None for anything else: digits alone may be the
-    rest of a frame."""
+    """The answer to ATRV in mV: "12.4V" -> 12400; None for anything else.
+
+    A lost character must not make another voltage of it: there is a digit behind the point, and the
+    adapter could not work with a tenth of it.
+    """
     text = text.strip().upper()
     if text.endswith("V"):
         text = text[:-1]
-    elif "." not in text:
-        return None
     whole, _, part = text.partition(".")
-    if not whole.isdigit() or len(whole) > 2 or len(part) > 3 or (part and not part.isdigit()):
+    if not whole.isdigit() or len(whole) > 2 or not part.isdigit() or len(part) > 3:
         return None
-    return int(whole) * 1000 + int((part + "000")[:3])
+    found = int(whole) * 1000 + int((part + "000")[:3])
+    return found if _LEAST_MV <= found <= _MOST_MV else None

@@ -185,7 +185,11 @@ def test_volts():
         ("12.4V", 12400),
         ("12.47V", 12470),
         (" 9.8v ", 9800),
-        ("14V", 14000),
+        ("14V", None),  # ".2" is gone
+        ("12.", None),
+        ("2.6V", None),  # "1" is gone
+        ("126V", None),
+        ("36.1V", None),
         ("12.4", 12400),
         ("00", None),  # the rest of a frame
         ("12", None),
