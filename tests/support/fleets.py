@@ -1,10 +1,17 @@
 """A provisioned fleet and a real mosquitto on the configuration that was generated for it."""
 
+import contextlib
+import json
 import os
 import signal
+import sqlite3
+import sys
 
 from tests.support.brokers import Mosquitto, free_port
+from tests.support.system import VEHICLE, System
 from tools import provision
+from tools.demo import run as demo
+from tools.demo.children import find_micropython
 from tools.provision.broker import create_broker
 
 SERVER = "broker.test"  # in the broker's certificate: tests reach it by address
@@ -13,8 +20,8 @@ SERVER = "broker.test"  # in the broker's certificate: tests reach it by address
 class FleetBroker(Mosquitto):
     """mosquitto with the files that `create_broker` writes; `reload()` after a change of them."""
 
-    def __init__(self, folder, room, workers=2):
-        super().__init__(folder, port=free_port())
+    def __init__(self, folder, room, workers=2, port=None):
+        super().__init__(folder, port=port or free_port())
         self._room = room
         self._workers = workers
         self.write()
@@ -54,3 +61,69 @@ def client_tls(folder, name=None, form="pem", ca=None):
         cert, key = own / f"cert.{form}", own / f"key.{form}"
         options["ca"] = str(own / f"ca.{form}")
     return {**options, "cert": str(cert), "key": str(key)}
+
+
+class FleetSystem(System):
+    """The whole system on the files that provisioning writes: mutual TLS, ACL, one vehicle. The
+    broker is `broker`; `room` counts in a file; changes of `tools.provision` take hold by
+    themselves at the room, at the broker by `broker.reload()`, at the agent by a restart."""
+
+    def __init__(self, folder, interpreter, **settings):
+        self.folder = folder
+        self.room_folder = folder / "room"
+        self.journal = folder / "journal"
+        self._scenario = []
+        self._interpreter = interpreter
+        self._running = {}
+        self._starts = 0
+        self._summary = None
+        self.terminals = json.loads(self._start("emulator", self._emulator()).first_line())
+        port = free_port()
+        make_fleet(self.room_folder, port)
+        _, self._config = provision.create_vehicle(
+            self.room_folder,
+            VEHICLE,
+            gps=(self.terminals["gps"], 9600),
+            obd=(self.terminals["obd"], 38400),
+            journal=self.journal,
+            target="esp32" if interpreter == "micropython" else "pi",
+            install_dir=self.room_folder / "vehicles" / VEHICLE,
+        )
+        config = json.loads(self._config.read_text())
+        for group, values in settings.items():
+            config.setdefault(group, {}).update(values)
+        self._config.write_text(json.dumps(config))
+        self.broker = FleetBroker(folder / "broker", self.room_folder, port=port).start()
+
+    def start_room(self):
+        self._status_file = self.folder / "room-status.json"
+        command = ["-m", "tools.room", "serve", "--dir", str(self.room_folder), "--attached"]
+        self._start("room", [sys.executable, *command, "--status", str(self._status_file)])
+
+    def start_agent(self, drain=30):
+        program = [sys.executable]
+        if self._interpreter == "micropython":
+            program = [find_micropython(), "-X", f"heapsize={demo.HEAP}"]
+        arguments = ["-m", "agent", "--config", str(self._config), "--attached", "--status", "0.2"]
+        self._start("agent", [*program, *arguments, "--drain", str(drain)]).first_line()
+
+    def room_counter(self, name):
+        try:
+            return json.loads(self._status_file.read_text())["counters"].get(name, 0)
+        except (OSError, ValueError):
+            return 0
+
+    def sessions(self):
+        """{sid: (room key id, generation)} of all sessions that the room has opened."""
+        database = self.room_folder / "room.db"
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+            rows = db.execute("SELECT sid, key_id, generation FROM sessions").fetchall()
+        return {sid: (key_id, generation) for sid, key_id, generation in rows}
+
+    def frames(self):
+        """{(sid, number)} that the room holds."""
+        return {(sid, number) for sid, number, _ in self.received()}
+
+    def close(self):
+        super().close()
+        self.broker.stop()

@@ -1,0 +1,181 @@
+"""Keys that change while vehicles drive: real agent (both interpreters), room and mosquitto, on the
+very files that provisioning wrote, with client certificates and ACL.
+
+What was sealed before a rotation arrives after it, whether its vehicle was online, away with a
+backlog, or in the middle of delivering one. What is revoked gets no further, at room and broker.
+"""
+
+import time
+
+import pytest
+
+from tests.support import micropython
+from tests.support.fleets import FleetSystem
+from tests.support.system import VEHICLE
+from tools import provision
+from tools.room import keys
+
+# Much to record in a short time; and a budget that makes the delivery of a backlog last.
+BUSY = ["busy", 100, 100, 1, 1, 1000, [100, 100, 100]]
+SETTINGS = {
+    "journal": {"flush_ms": 500},
+    "mqtt": {"keepalive_s": 5, "connect_timeout_s": 10},
+    "reporting": {"profile": "busy", "profiles": [BUSY]},
+    "gps": {"period_ms": 100},
+}
+SLOW_BYTES = 300
+# Of a session's open, on a busy machine; the room looks at room.json every two seconds.
+PATIENCE_S = 60
+
+
+@pytest.fixture(params=("cpython", "micropython"))
+def make(request, tmp_path):
+    """make(**settings): a FleetSystem whose room and broker run."""
+    if request.param == "micropython" and micropython.find() is None:
+        pytest.skip(micropython.HOW_TO_GET_IT)
+    made = []
+
+    def make(backlog_bytes_per_s=0):
+        settings = {group: dict(values) for group, values in SETTINGS.items()}
+        settings["mqtt"]["backlog_bytes_per_s"] = backlog_bytes_per_s
+        made.append(FleetSystem(tmp_path, request.param, **settings))
+        made[0].start_room()
+        return made[0]
+
+    yield make
+    for system in made:
+        system.close()
+
+
+def acknowledged(system, count):
+    system.wait(
+        lambda: system.status().get("acknowledged", 0) >= count, PATIENCE_S, "acknowledgements"
+    )
+
+
+def gather_backlog(system, sessions):
+    """The broker is away while the agent starts so many times, drives and stops. The frames that
+    its journal holds then, of all sessions, and the room does not."""
+    system.broker.kill()
+    system.kill("agent")
+    for _ in range(sessions):
+        system.start_agent(drain=0)
+        system.wait(lambda: system.status().get("records", 0) >= 20, PATIENCE_S, "records")
+        system.stop_agent()
+    backlog = system.journalled() - system.frames()
+    assert len(backlog) >= 2 * sessions
+    return backlog
+
+
+def delivered(system, frames):
+    system.wait(lambda: frames <= system.frames(), 120, "the backlog in the room")
+    summary = system.stop_agent()
+    assert summary["left"] == 0 and summary["lost"] == 0
+    received = [row[:2] for row in system.received()]
+    assert len(received) == len(set(received))
+    assert system.journalled() == set()
+    assert system.room_counter("revoked") == 0
+
+
+def test_the_generated_files_deliver(make):
+    system = make()
+    system.start_agent()
+    acknowledged(system, 5)
+    summary = system.stop_agent()
+    assert summary["left"] == 0 and summary["frames"] == len(system.received())
+    assert f"as {VEHICLE} (p2, c1, k5, u'{VEHICLE}')" in system.broker.log.read_text()
+
+
+def test_keys_change_while_the_vehicle_is_online_and_away(make):
+    """Room key and the vehicle's secret; both with frames that the old ones have sealed."""
+    system = make()
+    first = keys.load(system.room_folder).room_key_id
+    system.start_agent()
+    acknowledged(system, 3)
+    # Online: the session goes on under the first key, which the room keeps.
+    second, _, changed = provision.rotate_room(system.room_folder)
+    assert changed == [VEHICLE]
+    time.sleep(3)
+    acknowledged(system, system.status()["acknowledged"] + 3)
+    assert {key for key, _ in system.sessions().values()} == {first}
+    # Away: what waits in the journal was sealed to the second key, by the first secret.
+    backlog = gather_backlog(system, 1)
+    third, _, _ = provision.rotate_room(system.room_folder)
+    assert provision.rotate_vehicle(system.room_folder, VEHICLE)[0] == 2
+    system.broker.start()
+    system.start_agent()
+    delivered(system, backlog)
+    assert set(system.sessions().values()) == {(first, 1), (second, 1), (third, 2)}
+    # Nothing needs the old ones any more: gone, and the vehicle still delivers.
+    for key_id in (first, second):
+        provision.retire_room_key(system.room_folder, key_id.hex())
+    provision.revoke_generation(system.room_folder, VEHICLE, 1)
+    system.broker.reload()
+    system.start_agent()
+    acknowledged(system, 3)
+    delivered(system, set())
+
+
+def test_keys_change_in_mid_drain(make):
+    system = make(SLOW_BYTES)
+    old = keys.load(system.room_folder).room_key_id
+    system.start_agent()
+    acknowledged(system, 3)
+    backlog = gather_backlog(system, 4)
+    system.broker.start()
+    system.start_agent()
+
+    def left():
+        return backlog - system.frames()
+
+    system.wait(lambda: len(left()) < len(backlog), PATIENCE_S, "the first of the backlog")
+    new, _, _ = provision.rotate_room(system.room_folder)
+    provision.rotate_vehicle(system.room_folder, VEHICLE)
+    at_rotation = left()
+    assert at_rotation, "the drain was over before the keys changed"
+    time.sleep(3)  # the room has read its file again
+    some = len(left())
+    if some:
+        system.wait(lambda: len(left()) < some, PATIENCE_S, "the drain going on")
+    # And a start with the new keys, in the middle of it.
+    system.kill("agent")
+    held = system.journalled() - system.frames()
+    system.start_agent()
+    delivered(system, backlog | held)
+    assert {(old, 1), (new, 2)} <= set(system.sessions().values())
+
+
+def test_a_revoked_vehicle_gets_no_further(make):
+    system = make(SLOW_BYTES)
+    system.start_agent()
+    acknowledged(system, 3)
+    backlog = gather_backlog(system, 4)
+    system.broker.start()
+    system.start_agent()
+    system.wait(lambda: backlog - system.frames() < backlog, PATIENCE_S, "the drain's beginning")
+    # In mid-drain and with a connection that stands: the room alone refuses it.
+    provision.revoke_vehicle(system.room_folder, VEHICLE)
+    system.wait(lambda: system.room_counter("revoked") >= 1, PATIENCE_S, "refusals by the room")
+    held = system.frames()
+    waiting = backlog - held
+    assert waiting, "the drain was over before"
+    refused = system.room_counter("revoked")
+    system.wait(lambda: system.room_counter("revoked") > refused, PATIENCE_S, "more refusals")
+    # At its next connection the broker refuses it as well.
+    system.broker.reload()
+    system.kill("agent")
+    connects = system.broker.log.read_text().count(f"as {VEHICLE} (p2")
+    system.start_agent(drain=0)
+    system.wait(lambda: refusals(system), PATIENCE_S, "the broker's no")
+    # The gateway records on, and keeps what it has.
+    system.wait(lambda: system.status().get("records", 0) >= 20, PATIENCE_S, "records")
+    log = system.broker.log.read_text()
+    assert log.count(f"as {VEHICLE} (p2") == connects
+    summary = system.stop_agent()
+    assert summary["acknowledged"] == 0 and summary["lost"] == 0
+    assert system.frames() == held and waiting < system.journalled()
+
+
+def refusals(system):
+    """What the agent says of a broker that refuses its certificate."""
+    return [w for w in ("link: tls", "link: peer") if w in system.agent_log()]
