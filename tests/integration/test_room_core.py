@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from agent.comms.inbox import MAX_RANGES, MAX_SESSIONS, Inbox
 from agent.records import ANCHOR, EVENT, GAP, POSITION, SOURCE_GNSS, VALUE
 from tests.support.rooms import T0, Car, acknowledged, make_room, psk, room_file, stored
-from tools.room.core import DOWN_BLOCK, Room
+from tools.room.answers import DOWN_BLOCK
+from tools.room.core import Room
 from tools.room.intervals import IntervalSet
 from tools.room.live import ACK_BURST, HOLE_MS, OPEN_AGAIN_MS
 from tools.room.sqlite import SqliteStore
