@@ -5,7 +5,6 @@ loaded; a maker's own codes (P1, P30..P33, C1, C2, B1, B2, U1, U2 and others) ma
 dtc_<make>.txt in the same form.
 """
 
-from agent.obd import names
 from agent.tables import Table, beside
 
 _LETTERS = "PCBU"  # powertrain, chassis, body, network: the first two bits
@@ -81,6 +80,8 @@ def failure_type(code):
     """The failure type of a UDS code: "P0301-11" -> "circuit short to ground"; None without."""
     if len(code) != 8 or code[5] != "-":
         return None
+    from agent.obd import names  # for people only
+
     return names.name("B", int(code[6:], 16))
 
 

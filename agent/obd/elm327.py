@@ -43,7 +43,7 @@ from agent.obd.driver import (
     SLEEP,
     Driver,
 )
-from agent.obd.legacy import PROTOCOLS
+from agent.obd.isotp import LEGACY
 from agent.obd.setup import SEARCH_MS
 
 
@@ -67,7 +67,7 @@ class Elm(Driver):
     def can(self):
         """True when the car's bus is CAN: several PIDs a request, frames counted."""
         protocol = self._setup.protocol
-        return protocol is None or protocol not in PROTOCOLS
+        return protocol is None or protocol not in LEGACY
 
     def start(self, now):
         """(Re)starts from nothing: drain, reset, set up, search."""

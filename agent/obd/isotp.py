@@ -17,8 +17,6 @@ or without a beginning costs its whole message and is counted.
 
 from binascii import unhexlify
 
-from agent.obd import legacy
-
 # OBD answers on 7E8..7EF: eight ECUs at most (ISO 15765-4); the cap also holds for 29-bit ids.
 MAX_ECUS = 8
 # ISO-TP allows 4095 bytes. An ELM327 holds 512 (BUFFER FULL); the longest standard OBD answer,
@@ -33,6 +31,8 @@ _MOST_SINGLE = 7
 TRIMMED_FRAMES = 8
 
 NO_HEADER = 0
+# Protocols as ATDPN numbers them: not CAN, one PID a request.
+LEGACY = "12345"
 
 COUNTERS = (
     "isotp_malformed",  # neither a frame nor a length
@@ -61,7 +61,7 @@ class Reassembler:
 
     @property
     def _is_old(self):
-        return self.protocol is not None and self.protocol in legacy.PROTOCOLS
+        return self.protocol is not None and self.protocol in LEGACY
 
     def begin(self):
         """Forgets everything that was collected."""
@@ -95,6 +95,8 @@ class Reassembler:
         old = None
         # While the protocol is not known short lines are taken for what CAN would say.
         if self._is_old or (self.protocol is None and len(data) > _MOST_SINGLE):
+            from agent.obd import legacy  # few cars are that old
+
             old = legacy.message(data, self.protocol)
         if old is not None:
             self._complete(old[0], old[1], now)

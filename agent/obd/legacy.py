@@ -8,8 +8,7 @@ byte. The check byte is a CRC (SAE J1850) or the sum (ISO 9141-2, ISO 14230-2): 
 or changed a character does not pass.
 """
 
-# Protocols as ATDPN numbers them: not CAN, one PID a request.
-PROTOCOLS = "12345"
+# Protocols as ATDPN numbers them
 _PWM = "1"
 _VPW = "2"
 _ISO = "3"
@@ -25,7 +24,7 @@ _HEADER = 3
 def message(data, protocol):
     """(source address, payload) of a line's bytes, or None where header or check do not fit.
 
-    `protocol`: one letter of PROTOCOLS, or None while it is unknown: then any may fit.
+    `protocol`: one letter of isotp.LEGACY, or None while it is unknown: then any may fit.
     """
     if len(data) < _HEADER + 2:
         return None

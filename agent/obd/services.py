@@ -10,7 +10,7 @@ that did not come from here. Clearing trouble codes (service 04), the one except
 of its own, which wants the technician's order and an engine that is known to stand still.
 """
 
-from agent.obd import dtc, names
+from agent.obd import dtc
 from agent.obd.pids import LENGTHS, VARIABLE
 
 # service, sub-function (None: any first byte), numbers of data bytes that a request may have
@@ -94,6 +94,8 @@ def _text(service, data):
 
 def nrc_name(code):
     """The name of a negative response code."""
+    from agent.obd import names  # for people only
+
     return names.name("N", code) or "code %02X" % code
 
 
