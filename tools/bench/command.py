@@ -7,9 +7,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import gps, link, obd, wire
+from tools.bench import gps, journal, link, obd, wire
 
-BENCHES = {"wire": wire.run, "gps": gps.run, "obd": obd.run, "link": link.run}
+BENCHES = {
+    "wire": wire.run,
+    "gps": gps.run,
+    "obd": obd.run,
+    "link": link.run,
+    "journal": journal.run,
+}
 
 
 def bench(
