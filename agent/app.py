@@ -16,7 +16,6 @@ from agent import port, records, signals
 from agent.clock import Clock, lateness
 from agent.comms import session as sessions
 from agent.comms.bootcount import next_boot
-from agent.comms.budget import Budget
 from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
@@ -67,9 +66,7 @@ class App:
         self.recorder = Recorder(self.journal, self.clock)
         self.obd = self._condition(config) if config["obd"] else None
         mqtt = config["mqtt"]
-        self.budget = Budget(
-            self.journal.storage, mqtt["budget_bytes_per_day"], mqtt["budget_floor_bytes"]
-        )
+        self.budget = self._budget(mqtt)
         self.link = Link(
             self.journal, _random, mqtt["window"], mqtt["backlog_bytes_per_s"],
             len(mqtt["brokers"]), self.budget,
@@ -86,6 +83,16 @@ class App:
         self._stopping = asyncio.Event()
         self._is_over = False  # nothing more is recorded
         self._tasks = []
+
+    def _budget(self, mqtt):
+        """Of a metered SIM, or None; only who has one pays for its code."""
+        if not mqtt["budget_bytes_per_day"]:
+            return None
+        from agent.comms.budget import Budget
+
+        return Budget(
+            self.journal.storage, mqtt["budget_bytes_per_day"], mqtt["budget_floor_bytes"]
+        )
 
     def _positioning(self, config):
         not_before = config["time"]["not_before_utc_ms"]
@@ -161,7 +168,8 @@ class App:
             task.cancel()
         await self.uplink.close()
         self._keep(self.journal.close)
-        self.budget.close()
+        if self.budget:
+            self.budget.close()
         self.log.line(self.now(), "stopped: %d frames left" % self.journal.frames_left())
 
     def _spawn(self, part, job):
@@ -356,12 +364,13 @@ class App:
             "journal": self.journal.counters,
             "link": self.link.counters,
             "link_causes": self.link.causes,
-            "budget": self.budget.counters,
             "inbox": self.inbox.counters,
             "orders": self.ordering.counters,
             "clock": self.clock.counters,
             "faults": self.log.counters,
         }
+        if self.budget:
+            found["budget"] = self.budget.counters
         if self.gps:
             found["gps"] = self.gps.counters
             found["gps_quality"] = self.gps.quality.counters

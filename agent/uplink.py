@@ -7,24 +7,19 @@ journal, the link and the clock.
 import asyncio
 
 from agent import port
-from agent.comms.budget import PACKET, TLS_RECORD
 from agent.comms.link import ALERT_RESERVE
 from agent.comms.mqtt import MqttLocalError, MqttOptions
 
 # The client takes a few more than the link's window: sessions' opens and alerts go beside frames.
 _WINDOW_EXTRA = 4 + ALERT_RESERVE
-# What a PUBLISH at QoS 1 costs beside its payload and topic: fixed header, length of the topic,
-# packet id [MQTT 3.1.1, 3.3], and the PUBACK that answers it [3.4].
-_PUBLISH_COST = 3 + 2 + 2 + 4
-_CONNECT_COST = 512  # TCP, CONNECT, CONNACK, SUBSCRIBE, SUBACK
-_TLS_COST = 4096  # and two certificates of the common size; a resumed session takes less
 
 
 class Uplink:
     """`run()` for ever; `wake()` when the journal got something; `close()` at the end."""
 
     def __init__(self, config, now, log, link, inbox, journal, clock, budget):
-        """config: the `mqtt` group and `vehicle`; now: function that gives the uptime in ms."""
+        """config: the `mqtt` group and `vehicle`; now: function that gives the uptime in ms;
+        budget: of `comms/budget.py`, or None."""
         self._vehicle = config["vehicle"]
         self._mqtt = config["mqtt"]
         self._now = now
@@ -67,7 +62,8 @@ class Uplink:
         while True:
             now = self._now()
             self._take_events(now)
-            self._budget.look(self._clock.utc(now), now)
+            if self._budget:
+                self._budget.look(self._clock.utc(now), now)
             actions = self._link.poll(now)
             for i, action in enumerate(actions):
                 if not self._do(action, now):
@@ -108,13 +104,13 @@ class Uplink:
         qos = 0 if token is None else 1
         if not self._client.publish(self._topic(lane), payload, qos, retain, token):
             return False
-        self._spend(len(self._topic(lane)) + len(payload) + _PUBLISH_COST, now)
+        self._spend(lane, payload, now)
         return True
 
-    def _spend(self, count, now):
-        """So many bytes of MQTT, as a packet on the wire."""
-        count += PACKET + (TLS_RECORD if self._broker["tls"] else 0)
-        self._budget.spend(count, self._clock.utc(now), now)
+    def _spend(self, lane, payload, now):
+        if self._budget:
+            count = len(self._topic(lane)) + len(payload)
+            self._budget.message(count, self._broker["tls"], self._clock.utc(now), now)
 
     def _drop(self, now):
         """The link has given the connection up; nothing more of it counts."""
@@ -125,7 +121,8 @@ class Uplink:
     def _connect(self, now):
         mqtt = self._mqtt
         self._broker = broker = mqtt["brokers"][self._link.broker]
-        self._spend(_CONNECT_COST + (_TLS_COST if broker["tls"] else 0), now)
+        if self._budget:
+            self._budget.connect(broker["tls"], self._clock.utc(now), now)
         try:
             options = MqttOptions(
                 broker["host"],
@@ -164,7 +161,7 @@ class Uplink:
             self._link.puback(event[1], now)
         elif kind == "message":
             self._link.heard(now)
-            self._spend(len(event[1]) + len(event[2]) + _PUBLISH_COST, now)
+            self._spend("d", event[2], now)
             if event[1] == self._topic("d"):
                 self._on_message(event[2], now)
         elif kind == "suback":

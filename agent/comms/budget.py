@@ -16,19 +16,21 @@ from agent import port
 NAME = "budget"
 DAY_MS = 86400000
 _STEPS = 256  # a day is kept in so many steps: so often the flash is written, and once a start
-# What a packet costs beside its bytes. IPv4 20 (RFC 791), TCP 20 and its time stamps 12 (RFC 9293,
-# RFC 7323), and as much for the acknowledgement that answers it; a TLS record 29 (RFC 5288: header
-# 5, nonce 8, tag 16; TLS 1.3 takes less).
-PACKET = 104
+# What a PUBLISH at QoS 1 costs beside topic and payload. MQTT 3.1.1: fixed header 3, length of the
+# topic 2, packet id 2 [3.3], and the PUBACK that answers it 4 [3.4]. In a packet of its own: IPv4
+# 20 (RFC 791), TCP 20 and its time stamps 12 (RFC 9293, RFC 7323), and as much for the one that
+# answers. A TLS record: header 5, nonce 8, tag 16 (RFC 5288; TLS 1.3 takes less).
+PUBLISH = 11 + 104
 TLS_RECORD = 29
+_CONNECT = 512 + 104  # TCP, CONNECT, CONNACK, SUBSCRIBE, SUBACK
+_TLS_CONNECT = 4096  # and two certificates of the common size; a resumed session takes less
 
 
 class Budget:
-    """`per_day`, `floor`: bytes; per_day 0: no limit."""
+    """`per_day`, `floor`: bytes."""
 
     def __init__(self, storage, per_day, floor):
         self._storage = storage
-        self._per_day = per_day
         self._routine = max(0, per_day - floor)
         self._step = max(1, per_day // _STEPS)
         self._day = None  # of UTC, counted from 1970
@@ -36,13 +38,18 @@ class Budget:
         self._kept = 0  # spent bytes up to which the record on the storage speaks
         self.spent = 0
         self.counters = {"days": 0, "saves": 0, "save_errors": 0}
-        if per_day:
-            self._load()
+        self._load()
+
+    def connect(self, is_tls, utc, now):
+        """A connection was tried. utc: ms, or None while it is not known."""
+        self.spend(_CONNECT + (_TLS_CONNECT if is_tls else 0), utc, now)
+
+    def message(self, count, is_tls, utc, now):
+        """A message with so many bytes of topic and payload went over the link, up or down."""
+        self.spend(count + PUBLISH + (TLS_RECORD if is_tls else 0), utc, now)
 
     def spend(self, count, utc, now):
-        """So many bytes went over the link. utc: ms, or None while it is not known."""
-        if not self._per_day:
-            return
+        """So many bytes went over the link."""
         self.look(utc, now)
         self.spent += count
         if self.spent > self._kept:
@@ -50,8 +57,7 @@ class Budget:
 
     def close(self):
         """A clean end: the record is exact."""
-        if self._per_day:
-            self._save(0)
+        self._save(0)
 
     def look(self, utc, now):
         """A new day begins with nothing spent."""
@@ -69,7 +75,7 @@ class Budget:
 
     def allows(self, lane):
         """True when a frame of this lane on the wire may go: a, t or b."""
-        if not self._per_day or lane == "a":
+        if lane == "a":
             return True
         return self.spent < (self._routine if lane == "t" else self._routine * 3 // 4)
 

@@ -14,14 +14,6 @@ def allowed(b):
     return "".join([lane for lane in "atb" if b.allows(lane)])
 
 
-def test_without_a_budget_everything_goes_and_nothing_is_written():
-    disk = SimDisk()
-    b = Budget(disk, 0, 0)
-    b.spend(1 << 40, NOON, 0)
-    b.close()
-    assert allowed(b) == "atb" and disk.files == {}
-
-
 def test_the_backlog_stops_first_then_live_and_alerts_never():
     b = budget()
     for spent, lanes in ((59999, "atb"), (60000, "at"), (79999, "at"), (80000, "a"), (999999, "a")):
@@ -80,3 +72,13 @@ def test_a_record_that_is_broken_or_cannot_be_written_stops_nothing():
     disk.faults = {disk.writes: "EIO"}
     b.spend(500, NOON, 0)
     assert b.spent == 500 and b.counters["save_errors"] == 1
+
+
+def test_a_message_costs_what_is_around_it_too():
+    b = budget()
+    b.message(100, None, NOON, 0)
+    assert b.spent == 100 + 11 + 104
+    b.message(100, {"ca": "x"}, NOON, 0)
+    assert b.spent == 2 * (100 + 11 + 104) + 29
+    b.connect(None, NOON, 0)
+    assert 500 < b.spent - 459 < 700

@@ -48,7 +48,7 @@ class Rig:
         self.now = 0
         self.clients = []
         self.lines = []
-        self.budget = Budget(SimDisk(), per_day, 100)
+        self.budget = Budget(SimDisk(), per_day, 100) if per_day else None
         brokers = [
             {"host": "h", "port": p, "username": None, "password": None, "tls": None} for p in ports
         ]
