@@ -153,7 +153,9 @@ class Vehicle:
         self.recorder = parts.Recorder(self.journal, self.clock)
         self.recorder.report_ms = REPORT_MS
         mqtt = self.config["mqtt"]
-        budget = Budget(self.disk, mqtt["budget_bytes_per_day"], mqtt["budget_floor_bytes"])
+        budget = None
+        if mqtt["budget_bytes_per_day"]:
+            budget = Budget(self.disk, mqtt["budget_bytes_per_day"], mqtt["budget_floor_bytes"])
         self.link = parts.Link(
             self.journal,
             self.scheduler.random.randrange,
