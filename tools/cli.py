@@ -10,6 +10,7 @@ from tools import gps
 from tools.bench.command import bench
 from tools.demo.command import demo
 from tools.emulator.command import emulate
+from tools.journal.command import app as journal
 from tools.obd.command import app as obd
 from tools.provision.command import app as provision
 from tools.release.command import app as release
@@ -27,6 +28,7 @@ app.command()(bench)
 app.add_typer(room, name="room", help="The reference command room.")
 app.add_typer(provision, name="provision", help="Keys and configuration of rooms and vehicles.")
 app.add_typer(release, name="release", help="Build, sign and verify releases of the agent.")
+app.add_typer(journal, name="journal", help="A vehicle's journal.")
 app.add_typer(gps.app, name="gps", help="GPS captures.")
 app.add_typer(obd, name="obd", help="A car's OBD-II by an adapter on this machine.")
 

@@ -27,14 +27,14 @@ def audit(shelf, ledger):
             account.end, account.how = top + 1, CUT
             ledger.is_dirty = True
         account.end = max(account.end, top + 1)
-        for first, last in holes(shelf, account, _explained(shelf, ledger, account)):
+        for first, last in holes(shelf, account, explained(shelf, ledger, account)):
             span = (first, last, last - first + 1)
             reason = GAP_POWER if is_cut else GAP_BROKEN
             ledger.gaps.add(ANY_LANE, sid, span, reason, _between(shelf))
             ledger.is_dirty = True
 
 
-def _explained(shelf, ledger, account):
+def explained(shelf, ledger, account):
     """[first, last] of the gaps that account for all that is missing within them. A gap of a lane
     spans other lanes' numbers as well: where more is missing than it counts, some of it is theirs.
     Less is missing where the room had some of the gap's frames after all: then it cannot be told,

@@ -8,7 +8,7 @@ import binascii
 
 from agent import port
 
-_NAMES = ("boot-a", "boot-b")
+NAMES = ("boot-a", "boot-b")
 _MAX = (1 << 32) - 1
 
 
@@ -34,7 +34,7 @@ def _known(storage):
         there = storage.names()
     except port.StorageError as e:
         raise BootCountError("boot counter: %s" % e)
-    for name in _NAMES:
+    for name in NAMES:
         try:
             counts.append(_read(storage, name) if name in there else None)
         except port.StorageError as e:
@@ -54,9 +54,9 @@ def next_boot(storage):
     boot = (max(known) + (2 if is_lost else 1) if known else 1) & _MAX
     # The older copy is overwritten: the newer one stays whole if power goes now.
     older = 0 if counts[0] is None or (counts[1] is not None and counts[0] < counts[1]) else 1
-    _write(storage, _NAMES[older], boot)
+    _write(storage, NAMES[older], boot)
     if counts[1 - older] is None:
-        _write(storage, _NAMES[1 - older], boot)  # from here on two copies know it
+        _write(storage, NAMES[1 - older], boot)  # from here on two copies know it
     return boot
 
 

@@ -1,0 +1,1 @@
+"""What lies in a vehicle's journal, read without changing anything in it."""
