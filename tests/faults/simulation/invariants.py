@@ -171,5 +171,7 @@ def after_step(vehicle):
         fail("quota", f"{journal.size()} bytes, and {limit} at most")
     if len(journal.segments) > MAX_SEGMENTS + _SPARE:
         fail("memory", f"{len(journal.segments)} segments")
+    if len(rows) >= MAX_GAPS:
+        vehicle.ledger.was_crowded = True  # from here on it may merge gaps that are not one
     if len(rows) > MAX_GAPS:
         fail("memory", f"{len(rows)} gaps wait")
