@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench simulate schematics check faults clean
+.PHONY: setup demo test lint bench simulate schematics check faults fuzz clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,12 @@ test: $(STAMP)
 # The whole proof of the storage: power cuts, failing operations, flipped bits; some minutes.
 faults: $(STAMP)
 	$(BIN)/python -m tests.faults $(ARGS)
+
+# All parts that read what comes from outside, ten million spoilt inputs, and a million spoilt
+# replies of a car: some twenty minutes.
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz $(ARGS)
+	$(BIN)/python -m tests.fuzz.obd_long
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
