@@ -8,14 +8,17 @@ import stat
 import tarfile
 from hashlib import sha256
 
+import msgpack
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from typer.testing import CliRunner
 
 from agent import config, port
+from agent.update import keyset
+from agent.update.errors import ReplayError
 from tools import provision
 from tools.provision import authority as authorities
 from tools.provision import bundle
@@ -180,34 +183,42 @@ def test_secrets_are_derived_by_vehicle_and_generation():
 
 
 def test_the_set_of_room_keys_is_signed_and_its_version_only_grows(fleet):
-    root = authorities.Authority(fleet)
-    root.unlock()
-    public = root.root_public
+    authority = authorities.Authority(fleet)
+    authority.unlock()
+    public = authority.root_public
     assert isinstance(public, rsa.RSAPublicKey) and public.key_size == 3072
     versions, first = [], None
     for turn in range(3):
         raw = json.loads((fleet / "key-set.json").read_text())
-        document, signature = bytes.fromhex(raw["document"]), bytes.fromhex(raw["signature"])
-        version, found = fleet_keys.open_key_set(public, document, signature)
-        versions.append(version)
+        signed = bytes.fromhex(raw["signed"])
+        # By another library, and by the vehicle's own code, with what its bundle gives it.
+        form, document, signature = msgpack.unpackb(signed)
+        public.verify(signature, b"pv1 room keys" + document, padding.PKCS1v15(), hashes.SHA256())
+        version, found = msgpack.unpackb(document)
+        taken = keyset.open_signed(signed, fleet_keys.modulus(public), turn)
         room = keys.load(fleet)
-        assert found[0] == (room.room_key_id, room.room_keys[room.room_key_id].public)
-        assert dict(found) == {i: pair.public for i, pair in room.room_keys.items()}
-        assert len(found) == turn + 1 and version == raw["version"]
-        # Verified as a chip does it: one power, and the padding written out (RFC 8017, 9.2).
-        plain = pow(int.from_bytes(signature, "big"), 65537, public.public_numbers().n)
-        digest = sha256(b"pv1 room keys" + document).digest()
-        info = bytes.fromhex("3031300d060960864801650304020105000420") + digest
-        assert plain.to_bytes(384, "big") == b"\0\1" + b"\xff" * (381 - len(info)) + b"\0" + info
-        for bad in (document[:-1] + b"\0", b"\x92\x09" + document[2:]):
-            with pytest.raises(provision.ProvisionError, match="not signed"):
-                fleet_keys.open_key_set(public, bad, signature)
+        current = [room.room_key_id, room.room_keys[room.room_key_id].public]
+        assert found[0] == [taken.key_id, taken.public] == current
+        assert {i: key for i, key in found} == {i: p.public for i, p in room.room_keys.items()}
+        assert len(found) == turn + 1 and version == raw["version"] == taken.version and form == 1
+        with pytest.raises(ReplayError):
+            keyset.open_signed(signed, fleet_keys.modulus(public), version)
+        versions.append(version)
         first = first or room.room_key_id
         provision.rotate_room(fleet)
     assert versions == [1, 2, 3]
     provision.retire_room_key(fleet, first.hex())
     assert json.loads((fleet / "key-set.json").read_text())["version"] == 5
     assert first not in keys.load(fleet).room_keys
+
+
+def test_a_room_has_no_more_keys_than_a_vehicle_takes(fleet):
+    for _ in range(keyset.MAX_KEYS - 1):
+        provision.rotate_room(fleet)
+    before = (fleet / "room.json").read_bytes()
+    with pytest.raises(provision.ProvisionError, match="revoke old ones first"):
+        provision.rotate_room(fleet)
+    assert (fleet / "room.json").read_bytes() == before
 
 
 def test_what_a_certificate_is_good_for(fleet):

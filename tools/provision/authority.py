@@ -126,8 +126,8 @@ class Authority:
     def psk(self, vehicle, generation):
         return keys.vehicle_psk(self._master, vehicle, generation)
 
-    def sign_key_set(self, document):
-        return keys.sign_key_set(self._root, document)
+    def sign_key_set(self, version, room_keys):
+        return keys.sign_key_set(self._root, version, room_keys)
 
     @property
     def root_public(self):

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 
 from agent import port
+from agent.update.keyset import MAX_KEYS
 from tools.files import locked, private_folder, write_private
 from tools.provision import authority as authorities
 from tools.provision import bundle
@@ -50,6 +51,9 @@ def rotate_room(folder, passphrase=None):
     key_id = room_keys.key_id(port.x25519(private))
     with changing(folder) as (raw, _):
         authority = authority_of(folder, passphrase)
+        if authority is not None and len(raw["room_keys"]) >= MAX_KEYS:
+            why = f"the room has {MAX_KEYS} keys, more no vehicle takes: revoke old ones first"
+            raise ProvisionError(why)
         raw["room_keys"][key_id.hex()] = private.hex()
         raw["room_key_id"] = key_id.hex()
         # The room knows the key before any vehicle does.

@@ -7,7 +7,7 @@ secret is sealed by AES-256-GCM with a key from scrypt (RFC 7914).
 import json
 import os
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from agent import port
+from agent.update import keyset
+from agent.update import rsa as update_rsa
 from tools.files import write_private
 from tools.provision.errors import ProvisionError
 
@@ -22,8 +24,7 @@ MIN_PASSPHRASE = 12  # characters: the files may be copied and tried at leisure
 _SCRYPT = {"n": 1 << 15, "r": 8, "p": 1}  # 32 MB and about 0.1 s a try
 _MASTER_CONTEXT = b"patrol master secret"
 _PSK_SALT = b"patrol pre-shared key 1"
-_SET_CONTEXT = b"pv1 room keys"
-_RSA_BITS = 3072  # what a chip verifies in a third of a second (128 bits of security)
+_RSA_BITS = 8 * update_rsa.SIZE  # what a chip verifies in a third of a second
 _RSA_E = 65537
 
 
@@ -133,27 +134,12 @@ def make_root():
 
 def modulus(root_public):
     """384 bytes, big-endian: all that a vehicle needs, since e is 65537."""
-    return root_public.public_numbers().n.to_bytes(_RSA_BITS // 8, "big")
+    return root_public.public_numbers().n.to_bytes(update_rsa.SIZE, "big")
 
 
-def key_set(version, keys):
-    """The document that says which room keys are in force: msgpack of
-    [version, [[id (4 bytes), public (32 bytes)], ...]]; vehicles seal to the first one.
-
-    A vehicle takes a set only with a version above that of the set it holds."""
-    return port.packb([version, [list(key) for key in keys]])
-
-
-def sign_key_set(root, document):
-    """RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, 8.2) over "pv1 room keys" and the document."""
-    return root.sign(_SET_CONTEXT + document, padding.PKCS1v15(), hashes.SHA256())
-
-
-def open_key_set(root_public, document, signature):
-    """(version, [(id, public), ...]). Raises ProvisionError."""
-    try:
-        root_public.verify(signature, _SET_CONTEXT + document, padding.PKCS1v15(), hashes.SHA256())
-    except InvalidSignature as e:
-        raise ProvisionError("key set: not signed by this fleet") from e
-    version, keys = port.unpackb(document)
-    return version, [tuple(key) for key in keys]
+def sign_key_set(root, version, keys):
+    """The set that says which room keys are in force, as vehicles take it: see
+    `agent/update/keyset.py`. keys: [(id, public), ...], the one to seal to first."""
+    document = port.packb([version, [list(key) for key in keys]])
+    signature = root.sign(keyset.CONTEXT + document, padding.PKCS1v15(), hashes.SHA256())
+    return port.packb([1, document, signature])

@@ -7,7 +7,6 @@ from cryptography.hazmat.primitives import serialization
 
 from agent import port
 from tools.files import locked, private_folder, write_private
-from tools.provision import keys
 from tools.provision.authority import DAYS
 from tools.provision.errors import ProvisionError
 from tools.provision.files import KEY_SET, authority_of, named_errors, text
@@ -91,11 +90,9 @@ def write_key_set(folder, authority, room):
 
     The version grows with every set, whatever it holds: a vehicle never goes back."""
     version = authority.register["key_set_version"] + 1
-    authority.register["key_set_version"] = version
     current = room.room_key_id
     ids = [current, *sorted(i for i in room.room_keys if i != current)]
-    document = keys.key_set(version, [(i, room.room_keys[i].public) for i in ids])
-    signature = authority.sign_key_set(document)
-    signed = {"version": version, "document": document.hex(), "signature": signature.hex()}
-    write_private(Path(folder) / KEY_SET, text(signed))
+    authority.register["key_set_version"] = version
+    signed = authority.sign_key_set(version, [(i, room.room_keys[i].public) for i in ids])
+    write_private(Path(folder) / KEY_SET, text({"version": version, "signed": signed.hex()}))
     return version
