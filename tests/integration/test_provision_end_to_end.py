@@ -179,3 +179,20 @@ def test_a_revoked_vehicle_gets_no_further(make):
 def refusals(system):
     """What the agent says of a broker that refuses its certificate."""
     return [w for w in ("link: tls", "link: peer") if w in system.agent_log()]
+
+
+def test_a_copied_gateway_is_told_of(make):
+    """The same files in two places. They take the connection from each other, as they have one
+    certificate, and both deliver."""
+    system = make()
+    system.start_agent()
+    acknowledged(system, 3)
+    system.start_copy()
+    system.wait(
+        lambda: "duplicate_identity" in [name for name, _ in system.events()], 120, "the alarm"
+    )
+    system.wait(lambda: system.room_counter("duplicate_identity"), 10, "the counter")
+    ((how, *_),) = [fields for name, fields in system.events() if name == "duplicate_identity"][:1]
+    assert how in ("frames", "birth", "boot")
+    # What both record is stored: nobody knows which of them is the true one.
+    assert len(system.sessions()) >= 2

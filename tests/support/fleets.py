@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -101,11 +102,24 @@ class FleetSystem(System):
         self._start("room", [sys.executable, *command, "--status", str(self._status_file)])
 
     def start_agent(self, drain=30):
+        self._start_agent("agent", self._config, drain)
+
+    def start_copy(self):
+        """A second gateway from a copy of this one's files, while it runs; without serial lines."""
+        journal = self.folder / "copied-journal"
+        shutil.copytree(self.journal, journal)
+        config = json.loads(self._config.read_text())
+        config.update(gps=None, obd=None, journal={**config["journal"], "dir": str(journal)})
+        path = self.folder / "copied-config.json"
+        path.write_text(json.dumps(config))
+        self._start_agent("copy", path, 0)
+
+    def _start_agent(self, name, config, drain):
         program = [sys.executable]
         if self._interpreter == "micropython":
             program = [find_micropython(), "-X", f"heapsize={demo.HEAP}"]
-        arguments = ["-m", "agent", "--config", str(self._config), "--attached", "--status", "0.2"]
-        self._start("agent", [*program, *arguments, "--drain", str(drain)]).first_line()
+        arguments = ["-m", "agent", "--config", str(config), "--attached", "--status", "0.2"]
+        self._start(name, [*program, *arguments, "--drain", str(drain)]).first_line()
 
     def room_counter(self, name):
         try:
