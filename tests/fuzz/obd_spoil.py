@@ -273,6 +273,9 @@ def structure(lines, chance, car, request, in_step):
         if double_line in chosen:
             # What is lost by the one would be there by the other.
             chosen = [each for each in chosen if each is not lose_across]
+        if marked_wrong in chosen:
+            # Last: the mark stays with what it marks.
+            chosen = [each for each in chosen if each is not marked_wrong] + [marked_wrong]
     for operation in chosen:
         if lines:
             operation(lines, chance, car, request)
