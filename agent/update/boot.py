@@ -187,7 +187,8 @@ def choose(storage, new_hash, is_thorough=True):
     # Where neither is whole, the one that was good last is the better guess.
     if not is_good and is_whole(storage, SLOTS[1 - p.slot], new_hash):
         p.slot = 1 - p.slot
-        p.outcome = BROKEN
+        if p.sequence:  # else it is fresh from the bench, which used slot b
+            p.outcome = BROKEN
         _stored(storage, p)
     return SLOTS[p.slot]
 

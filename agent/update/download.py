@@ -13,7 +13,6 @@ there and costs no data. Nothing is taken that was not asked for, and no more is
 caller allows: so a data budget holds, whatever a broker sends.
 """
 
-from agent import port
 from agent.comms.seal import MAX_FRAME, OVERHEAD
 from agent.port.tree import new_hash
 from agent.update import boot
@@ -24,7 +23,7 @@ from agent.update.errors import (
     UpdateError,
     UpdateStorageError,
 )
-from agent.update.manifest import MAX_SIGNED, check_index, open_steps, split
+from agent.update.manifest import MAX_SIGNED, check_index_steps, open_steps, order_id, split
 
 # The chunk's fields, as docs/update.md has them: array, kind, order, file, offset, data's head.
 _HEAD = 1 + 2 + 10 + 3 + 5 + 3
@@ -65,7 +64,7 @@ class Download:
         self.done = 0  # bytes of files that are on the storage and believed
         self.counters = {
             "bytes": 0, "chunks": 0, "copied": 0, "not_waiting": 0, "order": 0, "place": 0,
-            "size": 0, "unasked": 0, "bad_files": 0, "refused": 0, "failed": 0,
+            "size": 0, "unasked": 0, "bad_files": 0, "refused": 0, "failed": 0, "busy": 0,
         }  # fmt: skip
 
     def _rest(self):
@@ -79,9 +78,13 @@ class Download:
 
     def offer(self, signed, attempt, utc_s):
         """A signed manifest; `work` checks it. What is being fetched goes on unless the offer is
-        taken. utc_s: the room's time in seconds, None while it is not known."""
+        taken. utc_s: the room's time in seconds, None while it is not known. False, and nothing
+        done, while another offer is looked at: the room says it again."""
+        if self._checking is not None:
+            return self._refuse("busy")
         self._offered = bytes(signed), attempt
         self._checking = self._check(utc_s)
+        return True
 
     def resume(self, utc_s):
         """Goes on with what was accepted before the restart, if something was."""
@@ -246,7 +249,8 @@ class Download:
         yield from self._empty(signed)
         yield from self._fetch(0, slot + "/files", m.index_size, m.index_hash)
         self._index = self._storage.read(slot + "/files")
-        check_index(self._index, m)
+        for _ in check_index_steps(self._index, m):
+            yield True
         self._running = self._running_index()
         for number, (path, size, digest) in enumerate(boot.rows(self._index), 1):
             yield from self._fetch(number, slot + "/app/" + path, size, digest)
@@ -354,8 +358,3 @@ class Download:
             at += len(piece)
             yield True
         self._storage.sync()
-
-
-def order_id(manifest):
-    """Id of the order in a manifest's bytes."""
-    return port.sha256(manifest)[:8]

@@ -38,6 +38,7 @@ MAX_PATH = 60
 MAX_DEPTH = 5
 _MAX_NUMBER = (1 << 32) - 1
 _FIELDS = 12
+_ROWS_A_STEP = 8  # a chip takes about 20 ms for them
 _TEXT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 
@@ -111,8 +112,13 @@ def parse(data):
     _need(_is_number(m.bytes, 0, MAX_BYTES), "bytes")
     _need(_is_number(m.index_size, 1, boot.MAX_INDEX), "index size")
     _need(type(m.index_hash) is bytes and len(m.index_hash) == 32, "index hash")
-    m.id = port.sha256(bytes(data))[:8]
+    m.id = order_id(data)
     return m
+
+
+def order_id(data):
+    """Id of the order in a manifest's bytes: the first 8 of their SHA-256."""
+    return port.sha256(bytes(data))[:8]
 
 
 def split(signed):
@@ -157,8 +163,9 @@ def _is_path(path):
     return not path.endswith(".new")
 
 
-def check_index(index, manifest):
-    """`boot.rows` gives its rows once this is passed. Raises IndexFormatError."""
+def check_index_steps(index, manifest):
+    """Generator, some rows a step; `boot.rows` gives the rows once this is passed. Raises
+    IndexFormatError."""
     count = 0
     total = 0
     last = ""
@@ -171,8 +178,16 @@ def check_index(index, manifest):
             last = path
             total += size
             count += 1
+            if count % _ROWS_A_STEP == 0:
+                yield
     except ValueError as e:
         raise IndexFormatError("index: %s" % e)
     if count != manifest.files or total != manifest.bytes:
         text = "index: %d files of %d bytes, the manifest says %d of %d"
         raise IndexFormatError(text % (count, total, manifest.files, manifest.bytes))
+
+
+def check_index(index, manifest):
+    """`check_index_steps` in one go."""
+    for _ in check_index_steps(index, manifest):
+        pass

@@ -16,9 +16,11 @@ from agent.update.errors import (
     DoneBeforeError,
     DowngradeError,
     FailedBeforeError,
+    ManifestFormatError,
     ReplayError,
     UpdateStorageError,
 )
+from agent.update.manifest import MAX_SIGNED, order_id, split
 
 SETTLE_MS = 60000  # a release that falls over within its first minute has not proved itself
 TRIAL_MS = 600000  # longer than a cold start of receiver, modem, network and TLS in a bad place
@@ -97,9 +99,10 @@ class Slots:
         self._store(changed)
 
     def switch(self):
-        """The next start is one of the other slot, on trial. Restart after it."""
+        """The next start is one of the other slot, on trial. Restart after it. Raises BusyError
+        unless the order that was accepted lies there."""
         p = self._pointer
-        if p.trial or p.outcome != boot.OPEN:
+        if p.trial or p.outcome != boot.OPEN or self._waiting() != p.order:
             raise BusyError("no release is waiting to be started")
         changed = self._copy()
         changed.trial = 1
@@ -127,6 +130,19 @@ class Slots:
         changed = self._copy()
         changed.end(boot.UNWELL)
         self._store(changed)
+
+    def _waiting(self):
+        """Id of the order that lies in the other slot, downloaded to its end, or None."""
+        name = self.target + "/manifest"
+        try:
+            if self._storage.size(self.target + "/whole") != 32:
+                return None
+            size = self._storage.size(name)
+            if size is None or size > MAX_SIGNED:
+                return None
+            return order_id(split(self._storage.read(name))[0])
+        except (OSError, ManifestFormatError):
+            return None
 
     def _copy(self):
         return boot.decode(self._pointer.encode())

@@ -21,7 +21,7 @@ from agent.update.slots import Slots
 from tests.support import micropython, simposix, simtree
 from tests.support.simdisk import ALL, KEPT, NONE, ZEROS
 from tests.support.simtree import SimTree
-from tests.support.update_life import GOOD, KINDS, fetch, holds, live, releases
+from tests.support.update_life import GOOD, KINDS, fetch, holds, live, older, releases
 
 OLD, NEW = releases()
 LONG = bool(os.environ.get("PATROL_LONG"))
@@ -30,6 +30,7 @@ LONG = bool(os.environ.get("PATROL_LONG"))
 def fresh():
     tree = SimTree()
     OLD.install(tree, "a")
+    older().install(tree, "b")
     return tree
 
 
@@ -106,6 +107,7 @@ def posix_device(monkeypatch):
     """One that left the bench: what is on it is synced."""
     device = Posix(monkeypatch)
     OLD.install(device.tree, "a")
+    older().install(device.tree, "b")
     return device.system
 
 
@@ -126,6 +128,25 @@ def test_files_and_folders_are_synced_as_posix_wants_it(kind, monkeypatch):
                 live(Posix(monkeypatch, system).tree, OLD, NEW, kind)
             after = system.power_cut(random.Random(1000 * at + seed))
             live(Posix(monkeypatch, after).tree, OLD, NEW, kind)
+
+
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(monkeypatch):
+    first, second = b"1" * 5000, b"2" * 300
+    device = Posix(monkeypatch)
+    device.tree.replace("x/y/file", first)
+    before = device.system.power_cut(random.Random(0))
+    seen = set()
+    for at in range(7):
+        system = before.power_cut(random.Random(0))
+        system.cut_at = at
+        with contextlib.suppress(simposix.PowerCut):
+            Posix(monkeypatch, system).tree.replace("x/y/file", second)
+        for seed in range(50):
+            after = Posix(monkeypatch, system.power_cut(random.Random(seed))).tree
+            found = after.read("x/y/file")
+            assert found in (first, second)
+            seen.add((at, found))
+    assert (0, first) in seen and (6, second) in seen and (6, first) not in seen
 
 
 def test_a_tree_that_forgets_to_sync_is_found(monkeypatch):

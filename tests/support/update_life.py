@@ -32,6 +32,12 @@ def releases():
     )
 
 
+def older():
+    """What lies in the other slot from the update before."""
+    files = {"agent/a.py": pattern(700, 5), "agent/gone.py": b"gone", "main.py": b"older"}
+    return Release(files, name="0.0.9", counter=1, generation=1)
+
+
 def holds(tree, slot, release):
     """True when all files of the release are there; boot code's leftovers may lie beside them."""
     for path, data in release.files.items():

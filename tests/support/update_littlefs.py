@@ -13,7 +13,7 @@ import sys
 import vfs
 
 from agent.port.tree import Tree
-from tests.support.update_life import live, releases
+from tests.support.update_life import live, older, releases
 
 BLOCK = 4096  # as on the ESP32
 BLOCKS = 40
@@ -79,7 +79,7 @@ def main(kind, per_operation):
     old, new = releases()
     fresh = RamDevice()
     vfs.VfsLfs2.mkfs(fresh, progsize=256, readsize=256, lookahead=32)
-    mounted(fresh, lambda tree: old.install(tree, "a"))
+    mounted(fresh, lambda tree: (old.install(tree, "a"), older().install(tree, "b")))
     image = bytes(fresh.data)
     whole = RamDevice(image)
     starts = mounted(whole, lambda tree: live(tree, old, new, kind))

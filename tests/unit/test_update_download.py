@@ -250,6 +250,15 @@ def test_a_bad_offer_does_not_disturb_a_download():
     assert download.work() and not download.work() and download.state == "ready"
 
 
+def test_one_offer_is_looked_at_at_a_time():
+    new = new_release()
+    slots, download = start(gateway())
+    assert download.offer(new.signed, 1, UTC)
+    assert not download.offer(b"", 1, UTC) and download.counters["busy"] == 1
+    drive(download, new)
+    assert download.state == "ready" and download.answer == (new.id, "")
+
+
 def test_a_newer_order_takes_the_place_of_the_one_that_is_fetched():
     first = new_release()
     tree, _, download = offered(first)
@@ -309,7 +318,9 @@ def test_leftovers_of_an_earlier_release_are_gone():
     older = Release({"agent/gone.py": b"1", "agent/a.py": b"2", "main.py": b"3"})
     older.install(tree, "b")
     new = new_release()
+    assert tree.size("b/whole") == 32
     tree, _, download = offered(new, tree)
+    assert tree.size("b/whole") == 0  # from the first write on, what lies there is not started
     tree.replace("b/app/agent/a.pyc", b"left")
     drive(download, new)
     assert new.is_in(tree, "b")

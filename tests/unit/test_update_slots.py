@@ -44,6 +44,7 @@ def test_a_gateway_fresh_from_the_bench_starts_what_is_there():
         OLD.install(tree, slot)
         assert choose(tree) == slot
         assert choose(tree) == slot
+        assert Slots(tree, slot, 0).order == (bytes(8), 0, "good")
     assert choose(SimTree()) == "a"  # something must be tried
 
 
@@ -135,6 +136,9 @@ def test_a_good_slot_that_has_gone_bad_makes_room_for_the_other():
     tree.disk.files["a/app/main.py"] = bytearray(b"ol")
     assert choose(tree) == "a"  # both are bad: the one that was good last
     assert boot.choose(tree, new_hash, False) == "a"
+    assert not boot.is_whole(tree, "a", new_hash, False)  # a wrong size is seen at once
+    tree.disk.files["a/app/main.py"] = bytearray(b"0ld")
+    assert boot.is_whole(tree, "a", new_hash, False) and not boot.is_whole(tree, "a", new_hash)
 
 
 def test_either_copy_of_the_pointer_is_enough():
@@ -217,6 +221,23 @@ def test_nothing_is_accepted_or_switched_during_a_trial():
     raises(errors.BusyError, slots.accept, manifest_of(new_release(generation=9)), 1)
     raises(errors.BusyError, slots.switch)
     raises(errors.BusyError, Slots(gateway(), "a", 0).switch)
+
+
+def test_only_what_was_accepted_and_is_whole_is_switched_to():
+    tree = gateway()
+    older = new_release(name="other", generation=1)
+    older.install(tree, "b")
+    slots = Slots(tree, "a", 0)
+    slots.accept(manifest_of(NEW), 1)
+    raises(errors.BusyError, slots.switch)  # another order's files
+    NEW.install(tree, "b")
+    for name, data in (("b/whole", b""), ("b/manifest", b"x"), ("b/manifest", bytes(5000))):
+        before = tree.read(name)
+        tree.replace(name, data)
+        raises(errors.BusyError, slots.switch)
+        tree.replace(name, before)
+    slots.switch()
+    assert choose(tree) == "b"
 
 
 def test_where_the_agent_runs_from_is_read_off_its_own_path():

@@ -118,6 +118,17 @@ def cube_forgery(message):
     return root.to_bytes(SIZE, "big")
 
 
+def wrapped(key):
+    """(message, a good signature of it with the modulus added): still 384 bytes."""
+    n = key.public_key().public_numbers().n
+    for i in range(1000):
+        message = CONTEXT + b"number %d" % i
+        value = int.from_bytes(sign(key, message), "big") + n
+        if value < 1 << 8 * SIZE:
+            return message, value.to_bytes(SIZE, "big")
+    raise ValueError("this modulus is too near to its size")
+
+
 def rsa_vectors(keys, cube_key):
     """[{name, modulus, message, signature, good}]"""
     key = keys[0]
@@ -162,6 +173,7 @@ def rsa_vectors(keys, cube_key):
         ("e = 3: signed properly by such a key", cube_key, sign(cube_key, message), False),
         ("signature plus the modulus", key,
          (int.from_bytes(good, "big") + n).to_bytes(SIZE + 1, "big"), False),
+        ("signature plus the modulus, in as many bytes", key, wrapped(key), False),
         ("signature not below the modulus", key, b"\xff" * SIZE, False),
         ("modulus as the signature", key, n.to_bytes(SIZE, "big"), False),
         ("zero", key, bytes(SIZE), False),
@@ -179,6 +191,8 @@ def rsa_vectors(keys, cube_key):
         said = message
         if signature is None:
             said, signature = b"", sign(by, b"")
+        elif isinstance(signature, tuple):
+            said, signature = signature
         agree(name, by, signature, said, is_good)
         out.append({"name": name, "modulus": modulus(by).hex(), "message": said.hex(),
                     "signature": signature.hex(), "good": is_good})  # fmt: skip
@@ -248,6 +262,7 @@ def release_vectors(keys, strange):
         ("one key twice", envelope(data, by[0], by[0]), "QuorumError"),
         ("one key and one that is not known", envelope(data, by[0], odd), "QuorumError"),
         ("three signatures, two of one key", envelope(data, by[0], odd, by[0]), "QuorumError"),
+        ("one key twice beside another", envelope(data, by[0], by[0], by[1]), "QuorumError"),
         ("keys 1 and 2 exchanged", envelope(data, (keys[0], by[1][1]), (keys[1], by[0][1])),
          "SignatureError"),
         ("one does not hold", envelope(data, by[0], (keys[1], spoilt)), "SignatureError"),
