@@ -75,6 +75,8 @@ def delivered(system, frames):
     assert len(received) == len(set(received))
     assert system.journalled() == set()
     assert system.room_counter("revoked") == 0
+    # Starts, kills and brokers that come and go are no second gateway.
+    assert "duplicate_identity" not in [name for name, _ in system.events()]
 
 
 def test_the_generated_files_deliver(make):

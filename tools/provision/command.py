@@ -222,7 +222,10 @@ def revoke(
         else:
             count = provision.revoke_vehicle(folder, name, passphrase)
             what = f"{name}: revoked"
-    typer.echo(f"{what}; {count} certificates: restart the broker to end a standing connection")
+    if count:
+        what += f"; certificates revoked: {count}. The broker needs the new list, and a restart to"
+        what += " end a connection that stands"
+    typer.echo(what)
 
 
 @app.command()
@@ -273,37 +276,42 @@ def list_(
 ) -> None:
     """List the vehicles that the room knows, with states and dates. No secret is shown.
 
+    Older generations still open a backlog; revoked ones open nothing.
+
     Example: patrol provision list --dir room --json
     """
     with _told():
         if room_keys:
             rows = provision.list_room_keys(folder)
-            titles = ("room key", "state", "signed set")
+            columns = (("room key", "room_key"), ("state", "state"),
+                       ("signed set", "key_set_version"))  # fmt: skip
         elif certificates:
             rows = provision.list_certificates(folder)
-            titles = ("name", "kind", "serial", "good until", "generation", "state")
+            columns = (("name", "name"), ("for a", "kind"), ("state", "state"),
+                       ("good until", "until"), ("generation", "generation"))  # fmt: skip
         else:
             rows = provision.list_vehicles(folder)
-            titles = ("vehicle", "state", "generation", "older, open", "revoked", "serial",
-                      "good until", "configuration")  # fmt: skip
+            columns = (("vehicle", "vehicle"), ("state", "state"),
+                       ("certificate", "certificate_until"), ("generation", "psk_generation"),
+                       ("older", "older_generations"),
+                       ("revoked", "revoked_generations"))  # fmt: skip
     if as_json:
         for row in rows:
             typer.echo(json.dumps(asdict(row), default=str))
         return
     table = Table()
-    for title in titles:
-        # An id, a state or a date that is cut off is of no use.
-        table.add_column(title, overflow="fold" if title == "configuration" else "ellipsis",
-                         no_wrap=title in ("vehicle", "room key", "name", "state"))  # fmt: skip
+    for title, _ in columns:
+        table.add_column(title, no_wrap=True)
     for row in rows:
-        table.add_row(*[_cell(value) for value in asdict(row).values()])
+        table.add_row(*[_cell(getattr(row, name)) for _, name in columns])
     Console().print(table)
 
 
 def _cell(value):
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "-"
-    return "-" if value is None else str(value)
+    text = "-" if value is None else str(value)
+    return text.split("T")[0] if text.endswith("Z") else text  # the day will do
 
 
 def _broker(host, port, username, password_file, ca, cert, key):
