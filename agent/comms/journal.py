@@ -119,6 +119,7 @@ class Journal:
             self.ledger.account(session.sid)
             self.ledger.is_dirty = True
             self._save_ledger()
+            self.ledger.keep_spare()
 
     def _end(self, session):
         """The session has used its last number. While something of it waits in RAM for a storage
@@ -225,7 +226,8 @@ class Journal:
             self._ledger_due = now + LEDGER_MS
         elif now >= self._ledger_due:
             self._ledger_due = now + LEDGER_MS
-            self._save_ledger()
+            if self._save_ledger():
+                self.ledger.keep_spare()
 
     def _save_ledger(self):
         """True when it is on the medium. Where that refuses, what it would have said is said less
@@ -251,7 +253,8 @@ class Journal:
         return sum([s.bytes() for s in self.segments])
 
     def _make_room(self, lane, size):
-        """True when the quota takes so many bytes more of this lane."""
+        """True when the quota takes so many bytes more of this lane. Also where something had to go
+        and the ledger cannot be written: then the storage is ill, and RAM holds the frame."""
         while True:
             sizes = self.shelf.sizes()
             if not quotas.fits(self._quota, sizes, lane, size):
@@ -260,29 +263,42 @@ class Journal:
                 lanes = THIN_ORDER  # many short sessions: it is their number that must be bounded
             else:
                 return True
-            if not self._thin(lanes, False):
+            segment = self._oldest(lanes, False)
+            if segment is None:
                 return False
+            if not self._give_up(segment):
+                return True
 
     def _thin_written(self, lane):
         """Makes room on a storage that is full, though the quota is not; returns the bytes."""
-        return self._thin(THIN_ORDER[: THIN_ORDER.index(lane) + 1], True)
+        segment = self._oldest(THIN_ORDER[: THIN_ORDER.index(lane) + 1], True)
+        return segment.bytes() if segment and self._give_up(segment) else 0
 
-    def _thin(self, lanes, is_written):
-        """Gives up the oldest segment of the first of the lanes that has one, with `is_written` one
-        that takes space on the storage. Returns the bytes it took, 0 when there is none."""
+    def _oldest(self, lanes, is_written):
+        """The oldest segment of the first of the lanes that has one, with `is_written` one that
+        takes space on the storage; or None."""
         for lane in lanes:
             for segment in self.segments:
-                if segment.lane != lane or not (segment.size or not is_written):
-                    continue
-                span = self.shelf.span(segment)
-                self.shelf.remove(segment)
-                self._lose(lane, segment.sid, span, GAP_FULL)
-                is_told = self._save_ledger() if segment.size else True
-                self._chains.remove_file(segment.name)
-                if not is_told:
-                    self._save_ledger()  # there is room for it now
-                return segment.bytes()
-        return 0
+                if segment.lane == lane and (segment.size or not is_written):
+                    return segment
+        return None
+
+    def _give_up(self, segment):
+        """The segment's frames become a gap. False, and nothing has changed, where the ledger
+        cannot be written: what is on the storage must not go without a word."""
+        place = self.segments.index(segment)
+        span = self.shelf.span(segment)
+        gaps, counters = self.ledger.gaps.copy(), dict(self.counters)
+        self.shelf.remove(segment)
+        self._lose(segment.lane, segment.sid, span, GAP_FULL)
+        if segment.size and not self._save_ledger():
+            self.segments.insert(place, segment)
+            self.ledger.gaps.rows = gaps
+            self.counters["frames_lost"] = counters["frames_lost"]
+            self.counters["gaps_forgotten"] = counters["gaps_forgotten"]
+            return False
+        self._chains.remove_file(segment.name)
+        return True
 
     def _lose(self, lane, sid, span, reason):
         """Frames of the lane are in no segment any more; `span` as of `Shelf.span`."""

@@ -18,7 +18,11 @@ MAX_ACCOUNTS = 48  # sessions; with the following a snapshot stays below a frame
 _MAX_DONE = 8  # sessions of which nothing is left to do, remembered
 _MAX_RANGES = 24  # of one session
 _MAX_ALL_RANGES = 96
+_MAX_OLD = 4  # files that cannot be removed; the next start finds them
 _VERSION = 1
+# A file whose removal gives a storage that is full the room to write down what else must go.
+SPARE = "spare"
+_SPARE_BYTES = 1024  # a block on either file system, and more than most snapshots
 CLEAN = "clean"  # how a session ended: with all its frames on the medium
 CUT = "cut"  # by a power cut, or killed: what had not been flushed is lost
 
@@ -65,11 +69,13 @@ class Ledger:
         self._sequence = 0
         self._size = None  # of the file that is appended to; None: a new one is begun
         self._old = []  # files that go when a new one is there
+        self._has_spare = False
 
     # On the storage
 
     def load(self, names):
         """The newest sound snapshot. Files that cannot be read now are left alone."""
+        self._has_spare = SPARE in names
         mine = [name for name in names if seg.is_name(name, LANE)]
         mine.sort()
         found = None
@@ -100,6 +106,29 @@ class Ledger:
 
     def save(self):
         """Returns when it is on the medium. Raises StorageError."""
+        try:
+            self._write()
+        except port.StorageError as e:
+            if not e.full or not self._has_spare:
+                raise
+            self._has_spare = False
+            self._storage.remove(SPARE)
+            self._write()
+
+    def keep_spare(self):
+        """Makes the spare file where it is missing and there is room."""
+        if self._has_spare:
+            return
+        try:
+            self._storage.append(SPARE, bytes(_SPARE_BYTES))
+            self._storage.sync(SPARE)
+            self._has_spare = True
+        except port.StorageError:
+            self._counters["write_errors"] += 1
+            self._remove(SPARE)
+        self._close(SPARE)
+
+    def _write(self):
         data = seg.entry(LANE, port.packb(self._snapshot()))
         is_new = self._size is None or self._size + len(data) > FILE_BYTES
         if is_new:
@@ -114,32 +143,33 @@ class Ledger:
             self._storage.sync(name)
         except port.StorageError:
             self._size = None
-            self._old.append(name)
-            raise
-        finally:
             self._close(name)
+            # There is nothing sound in a new one; it would only fill a storage that is full.
+            if not is_new or not self._remove(name):
+                self._old.append(name)
+            raise
+        self._close(name)
         self._size += len(data)
         self.is_dirty = False
         self.freed = 0
         self._counters["ledger_writes"] += 1
         if is_new:
-            self._remove_old()
+            self._old = [old for old in self._old if not self._remove(old)][-_MAX_OLD:]
+
+    def _remove(self, name):
+        """True when the file is gone."""
+        try:
+            self._storage.remove(name)
+            return True
+        except port.StorageError:
+            self._counters["write_errors"] += 1
+            return False
 
     def _close(self, name):
         try:
             self._storage.close(name)
         except port.StorageError:
             self._counters["write_errors"] += 1
-
-    def _remove_old(self):
-        left = []
-        for name in self._old:
-            try:
-                self._storage.remove(name)
-            except port.StorageError:
-                self._counters["write_errors"] += 1
-                left.append(name)
-        self._old = left[-4:]
 
     def _snapshot(self):
         ranges = sum([len(a.settled) for a in self.accounts])

@@ -43,8 +43,8 @@ class LateLedger(Journal):
     def _sweep(self):
         self._hold(super()._sweep)
 
-    def _thin(self, lanes, is_written):
-        return self._hold(super()._thin, lanes, is_written)
+    def _give_up(self, segment):
+        return self._hold(super()._give_up, segment)
 
     def _hold(self, action, *arguments):
         self._save_ledger = lambda: True

@@ -156,7 +156,7 @@ def test_a_failed_flush_is_tried_again_in_another_file():
         assert str(e) == "journal: a00000001: EIO, torn"
     assert numbers(journal, ALERT) == [0, 1]
     assert journal.poll(10) is None
-    assert sorted(disk.files) == ["a00000001", "a00000002", "c00000001"]
+    assert sorted(disk.files) == ["a00000001", "a00000002", "c00000001", "spare"]
     assert numbers(recovered(disk.power_cut(NONE)), ALERT) == [0, 1]
 
 
@@ -239,24 +239,60 @@ def test_fine_telemetry_never_makes_a_full_storage_give_up_alerts():
     assert [g[0] for g in journal.take_gaps()] == [FINE]
 
 
-def test_a_storage_filled_by_others_does_not_cost_all_that_is_kept():
+def thinned_on_a_full_disk(is_ledger_full):
+    """Frames given up while a disk refuses frames, or frames and ledger."""
     disk = SimDisk()
     journal = Journal(disk, 1 << 19, 4096, FLUSH_MS)
-    session = PlainSession("first")
-    journal.begin(session)
+    journal.begin(PlainSession("first"))
     for _ in range(900):
         journal.append(FINE, bytes(100), 0)
     journal.flush()
-    disk.broken = ENOSPC
+    real = disk.append
+
+    def append(name, data):
+        disk.broken = ENOSPC if is_ledger_full or name[0] != "c" else None
+        real(name, data)
+
+    disk.append = append
     for i in range(100):
         try:
             journal.append(FINE, bytes(20), i)
             journal.poll(100000 * i)
         except JournalError:
             pass
-    thinned = sum([g[5] for g in journal.take_gaps() if g[4] == "full"])
-    assert 0 < thinned * ENTRY < 65536 + 4096 + ENTRY
     assert numbers(journal, FINE)[-100:] == list(range(900, 1000))
+    assert len([name for name in disk.files if name[0] == "c"]) == 1
+    return sum([g[5] for g in journal.take_gaps() if g[4] == "full"])
+
+
+def test_a_storage_filled_by_others_does_not_cost_all_that_is_kept():
+    assert 0 < thinned_on_a_full_disk(False) * ENTRY < 65536 + 4096 + ENTRY
+
+
+def test_nothing_goes_while_the_ledger_cannot_say_why():
+    assert thinned_on_a_full_disk(True) == 0
+
+
+def test_a_spare_file_gives_a_full_disk_the_room_to_write_the_ledger():
+    disk = SimDisk()
+    journal = Journal(disk, ROOM, 300, FLUSH_MS)
+    journal.begin(PlainSession("first"))
+    for _ in range(6):
+        journal.append(FINE, bytes(100), 0)
+    disk.capacity = sum([len(data) for data in disk.files.values()])
+    assert "spare" in disk.files
+    journal.append(ALERT, b"panic", 0)
+    gaps = journal.take_gaps()
+    assert len(gaps) == 1 and gaps[0][0] == FINE and "spare" not in disk.files
+    assert numbers(journal, ALERT) == [6]
+    assert numbers(journal, FINE) == list(range(gaps[0][3] + 1, 6)) and gaps[0][5] < 6
+    after = recovered(disk.power_cut(NONE))
+    assert [g for g in after.take_gaps() if g[4] == "full"] == gaps
+    disk.capacity = None
+    journal.ledger.is_dirty = True
+    journal.poll(0)
+    journal.poll(60000)
+    assert "spare" in disk.files
 
 
 def test_one_lane_that_cannot_be_written_does_not_hold_up_the_others():

@@ -3,7 +3,7 @@
 Which frames the room has (the cursor), which are lost, and where sessions ended.
 """
 
-from agent.comms.gaps import MAX_GAPS
+from agent.comms.gaps import MAX_GAPS, Gaps
 from agent.comms.intervals import merged, shortened
 from agent.comms.journal import CURSOR_FRAMES, LEDGER_MS, Journal, JournalError
 from agent.comms.ledger import FILE_BYTES, MAX_ACCOUNTS, Ledger
@@ -257,6 +257,28 @@ def test_a_report_that_is_no_frame_leaves_what_it_would_have_told():
     except JournalError:
         pass
     assert len(journal.take_gaps()) == 1
+
+
+def test_many_gaps_become_coarser_and_none_is_forgotten():
+    counters = {"frames_lost": 0, "frames_cut": 0, "gaps_forgotten": 0}
+    gaps = Gaps(counters)
+    for i in range(200):
+        sid = b"sid%d" % (i % MAX_GAPS)
+        gaps.add("abt"[i % 3], sid, (10 * i, 10 * i + 5, 3), ("full", "write")[i % 2], yes)
+        if i % 5 == 0:
+            gaps.take()
+            gaps.rows[0][6] = (sid, i)  # told, in a frame that is not acknowledged
+    assert len(gaps.rows) == MAX_GAPS and counters["gaps_forgotten"] == 0
+    for i in range(200):
+        sid = b"sid%d" % (i % MAX_GAPS)
+        assert any([g[1] == sid and g[2] <= 10 * i and 10 * i + 5 <= g[3] for g in gaps.rows])
+    assert sum([g[5] for g in gaps.rows]) == 600 == counters["frames_lost"]
+    gaps.add("t", b"more", (0, 0, 1), "full", yes)
+    assert len(gaps.rows) == MAX_GAPS and counters["gaps_forgotten"] == 1
+
+
+def yes(*_):
+    return True
 
 
 # The ledger's own files

@@ -102,7 +102,8 @@ def check(path):
         raise CheckError(str(e)) from e
     for name in names:
         if not seg.is_name(name, THIN_ORDER):
-            if not seg.is_name(name, ledgers.LANE) and name not in BOOT_NAMES:
+            known = seg.is_name(name, ledgers.LANE) or name in (*BOOT_NAMES, ledgers.SPARE)
+            if not known:
                 strangers.append(name)
             continue
         try:
