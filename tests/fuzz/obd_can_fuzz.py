@@ -108,14 +108,15 @@ def _id(car, ecu):
 
 
 def structure(rows, chance, car, request, in_step):
-    if chance.below(4) == 0:
+    """As obd_spoil.structure(): a changed bit is a damage of its own, and so is a late frame."""
+    if in_step and chance.below(4) == 0:
         chosen = [chance.of(ALONE)]
     else:
         chosen = [chance.of(OPERATIONS) for _ in range(1 + chance.below(3))]
     for operation in chosen:
         if rows:
             operation(rows, chance, car, request)
-    return ["on CAN"]
+    return ["late" if late in chosen else "on CAN"]
 
 
 class _Bus:
@@ -128,6 +129,7 @@ class _Bus:
         self.result = result
         self.is_spoiling = False
         self.last = ("", [], "")
+        self.in_step = 0  # replies since a late one
         self.has_kernel = chance.below(3) == 0
         is_extended = car.style.names is NAMES_29
         self.target = can_frames.functional(is_extended)
@@ -164,7 +166,9 @@ class _Bus:
         else:
             self.result.replies += 1
             if rows:
-                damages = self.spoil(rows, chance, self.car, request, True)
+                in_step = self.in_step >= obd_fuzz.IN_STEP
+                damages = self.spoil(rows, chance, self.car, request, in_step)
+                self.in_step = 0 if "late" in damages else self.in_step + 1
         self.last = (str(request), damages, str(rows))
         made = []
         for can_id, data, later in rows:
@@ -184,6 +188,10 @@ class _Bus:
             can_id = _id(self.car, ecu)
             later = _FIRST_MS
             kind = 9 if is_clean else chance.below(8)
+            if kind == 4:
+                self.in_step = 0
+            elif kind == 5 and self.in_step < obd_fuzz.IN_STEP:
+                kind = 0
             if kind == 0:
                 payload = b""
             elif kind == 1:
@@ -199,6 +207,7 @@ class _Bus:
             if len(payload) > 7:
                 made.append((later, can_frames.record(can_frames.BEGUN, can_id, b"")))
             made.append((later, can_frames.record(can_frames.MESSAGE, can_id, payload)))
+        self.in_step += 1
         self.last = ("kernel", [] if is_clean else ["kernel"], "")
         return made
 
