@@ -37,12 +37,13 @@ class _Codes:
 
 
 class Diagnosis:
-    """`events`: list that takes the events."""
+    """`events`: list that takes the events; `maps`: plan.Maps, who has which PID."""
 
-    def __init__(self, settings, counters, events):
+    def __init__(self, settings, counters, events, maps):
         self._settings = settings
         self._counters = counters
         self._events = events
+        self._maps = maps
         self.vin = None
         self._codes = [_Codes(name, service) for name, service in KINDS]
         self._known = {}  # ecu -> its stored codes
@@ -154,7 +155,7 @@ class Diagnosis:
             self._counters["refused"] += 1
             return
         codes.tries += 1
-        for ecu in codes.ecus:
+        for ecu in codes.ecus or self._ought(codes, can):
             if ecu not in by_ecu and codes.tries < DTC_TRIES:
                 return
         codes.tries = 0
@@ -164,6 +165,13 @@ class Diagnosis:
         self._events.append(("dtc", codes.name, found, t))
         if codes.service == 0x03:
             self._compare(by_ecu)
+
+    def _ought(self, codes, can):
+        """Who has to answer before anybody has: on CAN each ECU with a lamp (SAE J1979), though
+        few know permanent codes."""
+        if not can or codes.service == 0x0A:
+            return []
+        return [ecu for ecu in self._maps.ecus if self._maps.supports(ecu, 0x01)]
 
     def _compare(self, by_ecu):
         """Where a code has appeared the freeze frame is worth reading."""

@@ -55,6 +55,7 @@ DEFAULTS = {
     "memory": None,
 }
 
+MAX_ECUS = 8  # as in isotp.py
 HEADERLESS_LIMIT = 2  # replies without a header where there used to be one
 
 COUNTERS = (
@@ -91,9 +92,10 @@ class Obd:
         self._can_focus = "focus" in self.memory  # a driver that has this puts it there
         self._abilities = Abilities(self.memory)
         self._timing = Timing()
-        self._diagnosis = Diagnosis(self.settings, self.counters, self._events)
+        maps = plan.Maps(MAX_ECUS)
+        self._diagnosis = Diagnosis(self.settings, self.counters, self._events, maps)
         self._polling = Polling(
-            self._wanted, self._abilities, self.counters, self._value, self._diagnosis.status
+            self._wanted, self._abilities, self.counters, maps, self._value, self._diagnosis.status
         )
         self._sleep = sleep.Sleep(self.settings)
         self._state = None

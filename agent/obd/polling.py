@@ -11,7 +11,6 @@ anything else is counted and gives nothing.
 from agent.obd import pids, plan, replies, services
 
 PID_STATUS = 0x01
-MAX_ECUS = 8  # as in isotp.py
 SILENT_LIMIT = 5  # poll requests in a row without a word, then the bus is tested
 ABSENT_LIMIT = 5  # replies in a row without an ECU, until the others are believed alone
 UNHEARD_LIMIT = 3  # replies in a row without the one ECU that is shown, until all are
@@ -34,13 +33,14 @@ COUNTERS = (
 
 class Polling:
     """`value(signal, raw, t)` and `status(ecu, data, t)` (four bytes of PID 01) are called for
-    what comes; `wanted`: plan.Wanted; `abilities`: abilities.Abilities."""
+    what comes; `wanted`: plan.Wanted; `abilities`: abilities.Abilities; `maps`: plan.Maps,
+    to be filled."""
 
-    def __init__(self, wanted, abilities, counters, value, status):
+    def __init__(self, wanted, abilities, counters, maps, value, status):
         self.counters = counters
         for key in COUNTERS:
             counters.setdefault(key, 0)
-        self.maps = plan.Maps(MAX_ECUS)
+        self.maps = maps
         self._wanted = wanted
         self._abilities = abilities
         self._value = value
@@ -218,9 +218,10 @@ class Polling:
         fits = len(answers) == len(messages)
         if answers and self._someone_missing(answers):
             self.counters["incomplete"] += 1
-            answers = []
-            if fits:
-                return
+            if not fits:
+                for entry in self._batch:
+                    entry.alone = True  # as in _account()
+            return
         for ecu, payload, t, found in answers:
             for pid, start, length in found:
                 if self.maps.owner(pid) != ecu or pid in got:

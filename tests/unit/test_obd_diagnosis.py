@@ -1,4 +1,4 @@
-"""Trouble codes of all kinds, freeze frames when a code appears, readiness: by the whole machine."""
+"""Trouble codes of all kinds, freeze frames when a code appears, readiness."""
 
 from agent import signals
 from agent.obd import readiness
@@ -19,6 +19,23 @@ def test_all_kinds_of_codes():
     assert bench.codes() == [("P0301", "P0700")]
     assert bench.codes("pending") == [("P0133", "U0100")]
     assert bench.codes("permanent") == [()]
+
+
+def test_the_first_reading_is_whole_too():
+    """Both ECUs have a lamp, so both have to answer; what does not come is waited for in vain."""
+    car = Car()
+    car.data[GEARBOX] = {0x0D: b"\x32", 0x01: b"\x00\x04\x00\x00"}
+    car.codes = {ENGINE: b"\x03\x01", GEARBOX: b"\x07\x00"}
+    bench = Bench({"vin": False}, car)
+    bench.adapter.mangle = lambda text: text if "4301" not in text else text[: text.find("7E9") - 1]
+    bench.run(9000)
+    assert bench.codes() == []
+    bench.adapter.mangle = None
+    bench.run(25000)
+    assert bench.codes() == [("P0301", "P0700")]
+    assert bench.codes("pending") == []  # the gearbox knows no such service
+    bench.run(60000)
+    assert bench.codes("pending") == [()]
 
 
 def test_a_car_without_permanent_codes_is_seldom_asked():

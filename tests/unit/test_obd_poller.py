@@ -78,6 +78,7 @@ def test_an_adapter_that_shows_nobody_when_it_should_show_one():
 def test_each_ecus_lamp_is_seen():
     car = Car()
     car.data[GEARBOX] = {0x0D: b"\x32", 0x01: b"\x00\x04\x00\x00"}
+    car.codes[GEARBOX] = car.pending[GEARBOX] = b""
     bench = Bench(None, car)
     bench.run(20000)
     assert [event[1] for event in bench.of("readiness")] == [ENGINE, GEARBOX]
