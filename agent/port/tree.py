@@ -1,8 +1,9 @@
 """Files below one folder, named by paths; what an update is written through.
 
-Stands on nothing but `os` and `hashlib`, as a copy of it lies beside the slots for the boot code.
-What differs between interpreters is probed for: `flush` syncs on MicroPython (littlefs and its unix
-port alike, and littlefs needs nothing for folders); where `os.fsync` is, it is needed.
+Stands on nothing but `os` and `hashlib`, as a copy of it lies beside the slots for the boot code,
+where there is no agent to import `const` or anything else from. What differs between interpreters
+is probed for: `flush` syncs on MicroPython (littlefs and its unix port alike, and littlefs needs
+nothing for folders); where `os.fsync` is, it is needed.
 """
 
 import hashlib

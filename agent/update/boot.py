@@ -1,8 +1,9 @@
 """Which of two slots starts: the code that stands before everything that can be updated.
 
 A copy of this file and of `agent/port/tree.py` lies beside the slots and is never written by an
-update. It imports nothing of the agent, takes its storage as an argument, and the layouts below are
-fixed: a release of any later date is started by the boot code that a gateway left the bench with.
+update. It imports nothing of the agent, `const` neither, and takes its storage as an argument. The
+layouts below are fixed: a release of any later date is started by the boot code that a gateway left
+the bench with.
 
     pointer-1, pointer-2    the pointer, two copies alternately written
     a/, b/                  the slots, each with

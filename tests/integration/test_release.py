@@ -1,5 +1,6 @@
 """`patrol release`: keys, build, sign, verify, show; what it makes is what vehicles take."""
 
+import ast
 import json
 import os
 import shutil
@@ -198,6 +199,17 @@ def test_the_whole_agent_is_released_installed_and_runs_from_its_slot(target, fl
         text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0 and "usage: python -m agent" in done.stdout, done.stderr
+
+
+def test_the_boot_code_stands_alone():
+    """Its copies lie beside the slots: what they import must be there without any release."""
+    for path in folder.BASE.values():
+        imported = set()
+        for node in ast.walk(ast.parse((builder.ROOT / path).read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            assert not isinstance(node, ast.ImportFrom), path
+        assert imported <= {"binascii", "hashlib", "os", "struct"}, path
 
 
 def test_parts_are_what_the_room_sends(release):
