@@ -114,6 +114,7 @@ class Life:
         self.now = 0
         self._waiting = []  # (place in world.sealed, when)
         self.errors = 0
+        self._retry = 0
         for _ in range(_MAX_BOOTS):
             try:
                 boot = next_boot(storage)
@@ -151,7 +152,9 @@ class Life:
         self._waiting = [row for row in self._waiting if row[1] > before]
 
     def poll(self):
-        if self._try(self.journal.poll, self.now):
+        if not self._try(self.journal.poll, self.now):
+            self._retry = self.now + FLUSH_MS  # only then it is tried again
+        elif self.now >= self._retry:
             self._flushed(self.now - FLUSH_MS)
 
     def flush(self):
