@@ -20,6 +20,7 @@ from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
 from agent.condition import Condition
+from agent.const import const
 from agent.log import Log
 from agent.ordering import Ordering
 from agent.positioning import Positioning
@@ -29,13 +30,15 @@ from agent.uplink import Uplink
 from agent.vehicle.inputs import Inputs
 
 VERSION = "0.1.0"
-_TICK_MS = 50  # batches and flushes are checked so often
-_INPUTS_MS = 20  # the inputs are looked at so often: a panic press waits no longer than that
-_REOPEN_MS = 3000  # a serial port that is not there is tried again so often
-_RESTART_MS = 1000  # a task that failed is started again after that long
-_MOVING = 300  # cm/s by GPS from which on the car cannot be asleep
-_RTC_MS = 60000  # the machine's own clock is looked at so often while nothing better is known
-_RTC_SET_MS = 3600000  # and set so often by GNSS
+_TICK_MS = const(50)  # batches and flushes are checked so often
+_INPUTS_MS = const(20)  # the inputs are looked at so often: a panic press waits no longer than that
+_REOPEN_MS = const(3000)  # a serial port that is not there is tried again so often
+_RESTART_MS = const(1000)  # a task that failed is started again after that long
+_MOVING = const(300)  # cm/s by GPS from which on the car cannot be asleep
+_RTC_MS = const(
+    60000
+)  # the machine's own clock is looked at so often while nothing better is known
+_RTC_SET_MS = const(3600000)  # and set so often by GNSS
 _SPEED = signals.by_name("speed")
 
 

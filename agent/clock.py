@@ -16,20 +16,25 @@ Room: its time rides on acknowledgements, which are late as well: again the leas
 RTC: the machine's own clock, while nothing better is known.
 """
 
+from agent.const import const
 from agent.records import ANCHOR, SOURCE_GNSS, SOURCE_ROOM, SOURCE_RTC
 
 TRUST_AFTER = 3  # epochs that must agree before a receiver's time is believed
 STEP_AFTER = 30  # and these after a step, when another time was believed before
-_AGREE_MS = 500  # how far arrivals may scatter and still agree: a slow line's jitter
-_BETTER_MS = 20  # an arrival so much earlier than expected improves the offset
-_LATER_MS = 400  # arrivals that are all so much later mean that the offset itself has drifted
-_LATER_FOR = 30  # that many in a row
-_GNSS_UNCERTAINTY_MS = 100  # of the least late sentences of a cycle, at 9600 baud
-_ROOM_UNCERTAINTY_MS = 2000  # the room's time rides on an acknowledgement that may have waited
-_ROOM_BETTER_MS = 100  # an acknowledgement so much less late improves the offset
+_AGREE_MS = const(500)  # how far arrivals may scatter and still agree: a slow line's jitter
+_BETTER_MS = const(20)  # an arrival so much earlier than expected improves the offset
+_LATER_MS = const(
+    400
+)  # arrivals that are all so much later mean that the offset itself has drifted
+_LATER_FOR = const(30)  # that many in a row
+_GNSS_UNCERTAINTY_MS = const(100)  # of the least late sentences of a cycle, at 9600 baud
+_ROOM_UNCERTAINTY_MS = const(
+    2000
+)  # the room's time rides on an acknowledgement that may have waited
+_ROOM_BETTER_MS = const(100)  # an acknowledgement so much less late improves the offset
 _RANK = {SOURCE_GNSS: 3, SOURCE_ROOM: 2, SOURCE_RTC: 1}
-_TYPICAL_SENTENCE = 75  # bytes: RMC and GGA, of which one comes first, have 65 to 82
-_BITS = 10  # on the line, of a byte
+_TYPICAL_SENTENCE = const(75)  # bytes: RMC and GGA, of which one comes first, have 65 to 82
+_BITS = const(10)  # on the line, of a byte
 
 
 def lateness(receiver_ms, baud):

@@ -8,11 +8,12 @@ adapter and car is kept for the next start.
 import json
 
 from agent import port
+from agent.const import const
 from agent.obd.poller import Obd
 
 _MEMORY = "obd"  # file beside the journal
-_MEMORY_BYTES = 1024  # what is learned takes some 200
-_KEEP_MS = 60000  # at most one write to the flash in this time
+_MEMORY_BYTES = const(1024)  # what is learned takes some 200
+_KEEP_MS = const(60000)  # at most one write to the flash in this time
 
 
 class Condition:
@@ -59,7 +60,7 @@ class Condition:
 
     def moving(self):
         """The car drives, as GPS says."""
-        self.obd.moving()
+        self.obd.moving(self._now())
 
     # The line
 

@@ -5,6 +5,7 @@ The schema is data: a dict is a group of keys; a Key is a value with its kind, d
 
 import json
 
+from agent.const import const
 from agent.gps.settings import SettingsError, from_config
 from agent.reporting import MIN_ERROR_CM, PROFILES
 from agent.zones import MAX_LIMIT, MAX_ZONES, ZoneError
@@ -38,7 +39,7 @@ class Optional:
         self.group = group
 
 
-_MAX_ERROR_CM = 100000  # a kilometre: beyond it a track says nothing
+_MAX_ERROR_CM = const(100000)  # a kilometre: beyond it a track says nothing
 _BAUDS = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 500000, 921600)
 
 _TLS = {

@@ -14,36 +14,41 @@ while it is fresh: it knows of wheels, not of satellites. Out: events `(name, t,
 the speed of OBD comes in steps of 1 km/h (28 cm/s) and a receiver's once a second.
 """
 
+from agent.const import const
 from agent.records import HEADING_HELD, QUALITY_MASK
 
-_GOOD = 1
+_GOOD = const(1)
 FRESH_MS = 2000  # a speed by OBD that is older leaves the word to the receiver
-_LONGEST_MS = 60000  # what lasts longer is told in pieces of a minute: somebody may be waiting
+_LONGEST_MS = const(
+    60000
+)  # what lasts longer is told in pieces of a minute: somebody may be waiting
 
 # Rates are measured against the youngest sample that is at least _BASE_MS old: one step of OBD's
 # speed is then 0.35 m/s² at most. None is older than _SPAN_MS, so a gap gives no rate.
-_BASE_MS = 800
-_SPAN_MS = 2500
-_SAMPLES = 16  # of speed that are kept, at least _SPACING_MS apart: more than _BASE_MS at any rate
-_SPACING_MS = 100
+_BASE_MS = const(800)
+_SPAN_MS = const(2500)
+_SAMPLES = const(
+    16
+)  # of speed that are kept, at least _SPACING_MS apart: more than _BASE_MS at any rate
+_SPACING_MS = const(100)
 # A fall is measured over less than _BASE_MS, too, and then it looks steep when an answer of OBD
 # came late and the next one early: so much is added to the time.
-_JITTER_MS = 100
+_JITTER_MS = const(100)
 
 BRAKING = 400  # cm/s²: traffic stops with 3.4 (road design's comfortable deceleration) or less
 ACCELERATION = 350  # cm/s²: an ordinary car's full throttle
 CORNERING = 450  # cm/s²: half of what tyres hold on a dry road; ordinary driving is below 3
-_OVER = 139  # cm/s (5 km/h) above the limit: what a speedometer may be wrong by
-_TURN_SPEED = 400  # cm/s: below it a receiver's heading is noise
+_OVER = const(139)  # cm/s (5 km/h) above the limit: what a speedometer may be wrong by
+_TURN_SPEED = const(400)  # cm/s: below it a receiver's heading is noise
 
 # A collision: faster than tyres can stop a car (about 1 g = 981 cm/s²), by 22 km/h and more: what
 # opens an airbag is some 20.
 COLLISION = 1200  # cm/s²
 COLLISION_FALL = 600  # cm/s
-_FALL_MS = 1500  # the fall takes no longer ...
-_FALL_MIN_MS = 150  # ... and is not measured over less: two answers may come close together
-_CONFIRM_MS = 1500  # the longest that the second witness is waited for
-_WITNESS_MS = 500  # so long after the fall the receiver's speed must know of it
+_FALL_MS = const(1500)  # the fall takes no longer ...
+_FALL_MIN_MS = const(150)  # ... and is not measured over less: two answers may come close together
+_CONFIRM_MS = const(1500)  # the longest that the second witness is waited for
+_WITNESS_MS = const(500)  # so long after the fall the receiver's speed must know of it
 
 # Columns: name, begins at (None: at the limit), ends below per cent of it, ms that it must last,
 # ms below before it is over (two pushes on a pedal are one event).

@@ -8,10 +8,11 @@ import json
 
 from agent import port
 from agent.console.commands import CommandError
+from agent.const import const
 from agent.zones import ZoneError
 from agent.zones import check as check_zones
 
-_MAX_ZONES_BYTES = 65536  # 64 zones of 32 corners
+_MAX_ZONES_BYTES = const(65536)  # 64 zones of 32 corners
 MAX_MESSAGES = 4  # to the crew, kept for whoever shows them
 
 

@@ -10,8 +10,9 @@ import asyncio
 import json
 
 from agent import port
+from agent.const import const
 
-_IDLE_MS = 1000
+_IDLE_MS = const(1000)
 ZONES = "zones.json"  # beside the journal: zones that the room has set
 PIECE = 480  # characters of a result in one event: what the room keeps of a text
 MAX_PIECES = 16  # 7.5 KB: a scan of a car, or all counters

@@ -6,14 +6,15 @@ TCP  <-> gps.Gpsd ------+--event--> on_event(name, t, fields ...)
 """
 
 from agent import port
+from agent.const import const
 from agent.gps.quality import Quality
 from agent.gps.receiver import Receiver
 from agent.gps.settings import from_config
 
 # Messages written at one time. The set-up asks for one after the other; it is a chip that would
 # otherwise do nothing else.
-_MAX_WRITES = 20
-_CONNECT_MS = 5000  # gpsd is on this machine, or beside it
+_MAX_WRITES = const(20)
+_CONNECT_MS = const(5000)  # gpsd is on this machine, or beside it
 # Events of the set-up that the room hears of, as (event, and whether its own name is a field).
 _TOLD = {
     "receiver": ("gps_receiver", False),

@@ -8,10 +8,13 @@ when it has changed or is old, so that no lane hangs on another lane's frame to 
 from agent.comms.batch import Batch
 from agent.comms.journal import JournalError
 from agent.comms.seal import MAX_FRAME, OVERHEAD
+from agent.const import const
 from agent.records import ALERT, CRUMB, EVENT, EVENT_CODES, FINE, GAP
 
-_ANCHOR_MS = 600000  # an unchanged anchor is repeated in a lane after that long
-_TELL_MS = 5000  # between two reports of gaps: a storage that thins makes one after the other
+_ANCHOR_MS = const(600000)  # an unchanged anchor is repeated in a lane after that long
+_TELL_MS = const(
+    5000
+)  # between two reports of gaps: a storage that thins makes one after the other
 OFFLINE_MS = 60000  # the longest that a record waits in RAM for company while not connected
 
 

@@ -27,6 +27,7 @@ times are uptime in ms.
 import math
 
 from agent import signals
+from agent.const import const
 from agent.records import (
     HAS_ALT,
     HAS_HEADING,
@@ -38,27 +39,31 @@ from agent.records import (
     VALUE,
 )
 
-_STILL = 50  # cm/s: below it a car stands, and its heading is noise
+_STILL = const(50)  # cm/s: below it a car stands, and its heading is noise
 _CM_PER_MICRODEGREE = 11.1195  # of latitude, on a sphere of 6371.0 km
-_CRUMB_MS = 60000  # a breadcrumb a minute ...
-_CRUMB_CM = 50000  # ... or every 500 m is kept when fine telemetry must go
-_JITTER_MS = 50  # a rhythm of 1000 ms must not lose every other fix that comes a little early
+_CRUMB_MS = const(60000)  # a breadcrumb a minute ...
+_CRUMB_CM = const(50000)  # ... or every 500 m is kept when fine telemetry must go
+_JITTER_MS = const(
+    50
+)  # a rhythm of 1000 ms must not lose every other fix that comes a little early
 
 # Fixes that gather behind the last kept position: a minute at 1 Hz, 10 KB on a chip. Each new fix
 # is compared with all of them.
 MAX_FIXES = 60
-_GAP_MS = 10000  # between fixes further apart nothing is known: both ends are kept
+_GAP_MS = const(10000)  # between fixes further apart nothing is known: both ends are kept
 MIN_ERROR_CM = 50  # a smaller bound is below what a receiver's noise lets through
 # A reader that rounds what it draws to micro-degrees is wrong by half of one both ways: 8 cm.
-_ROUNDING_CM = 8
+_ROUNDING_CM = const(8)
 # The live map may be wrong by so many times the bound of the track: 25 m on patrol, 5 m in pursuit.
 # With 1 a frame is due at every change of speed, twice as many.
 LIVE = 5
 AHEAD_MS = 60000  # beyond that nobody knows: the car is drawn no further
-_ONE = 4096  # 1.0 in the fixed point of a cosine
+_ONE = const(4096)  # 1.0 in the fixed point of a cosine
 # On top of the cosine at the line's begin: its rounding, and its change over _FAR.
-_MARGIN = 6
-_FAR = 50000  # micro-degrees of latitude (5.6 km): no line that others are measured at is longer
+_MARGIN = const(6)
+_FAR = const(
+    50000
+)  # micro-degrees of latitude (5.6 km): no line that others are measured at is longer
 
 # Signals by how fast they are worth recording, ms; what is not named is slow.
 _FAST = (signals.by_name("speed"), signals.by_name("rpm"))

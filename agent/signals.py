@@ -21,6 +21,7 @@ later. VSS wants amperes of oxygen sensors where SAE J1979 counts 1/256 mA from 
 Short names are for technicians, configuration and `patrol obd watch --signals`; "-" is none.
 """
 
+from agent.const import const
 from agent.tables import Table, beside
 
 LATITUDE = 1
@@ -44,7 +45,7 @@ ADD = 5
 NAME = 6
 
 # Rows that were asked for and are kept: what one room shows of its cars, more than one car sends.
-_KEPT = 128
+_KEPT = const(128)
 
 _TABLE = Table(beside(__file__, "signals.txt"))
 _rows = {}

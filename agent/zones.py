@@ -11,13 +11,14 @@ flat around each zone's own centre, in cm: right to 1 % for the largest that is 
 
 import math
 
+from agent.const import const
 from agent.records import QUALITY_MASK
 
 MAX_ZONES = 64  # each fix is measured at every one
 MAX_CORNERS = 32
 MAX_NAME = 24  # as a profile's
 MAX_METRES = 50000  # radius: beyond it the Earth is not flat enough
-_MAX_EXTENT = 1000000  # micro-degrees (110 km) from a polygon's first corner to any other
+_MAX_EXTENT = const(1000000)  # micro-degrees (110 km) from a polygon's first corner to any other
 MIN_METRES = 5  # below it a receiver's noise decides
 MAX_LIMIT = 300  # km/h
 MAX_DWELL = 86400  # s
@@ -25,7 +26,7 @@ MAX_DWELL = 86400  # s
 # city speed has gone so far in two seconds.
 MARGIN_CM = 2000
 _CM_NUM, _CM_DEN = 111195, 10000  # cm per micro-degree of latitude, on a sphere of 6371.0 km
-_ONE = 16384  # 1.0 in the fixed point of a cosine
+_ONE = const(16384)  # 1.0 in the fixed point of a cosine
 
 
 class ZoneError(ValueError):

@@ -7,9 +7,10 @@ which session is the newer one. Nothing secret hangs on it: if both copies are l
 import binascii
 
 from agent import port
+from agent.const import const
 
 NAMES = ("boot-a", "boot-b")
-_MAX = (1 << 32) - 1
+_MAX = const((1 << 32) - 1)
 
 
 class BootCountError(Exception):

@@ -12,18 +12,21 @@ power cut a step too much counts as spent, never too little.
 import binascii
 
 from agent import port
+from agent.const import const
 
 NAME = "budget"
 DAY_MS = 86400000
-_STEPS = 256  # a day is kept in so many steps: so often the flash is written, and once a start
+_STEPS = const(
+    256
+)  # a day is kept in so many steps: so often the flash is written, and once a start
 # What a PUBLISH at QoS 1 costs beside topic and payload. MQTT 3.1.1: fixed header 3, length of the
 # topic 2, packet id 2 [3.3], and the PUBACK that answers it 4 [3.4]. In a packet of its own: IPv4
 # 20 (RFC 791), TCP 20 and its time stamps 12 (RFC 9293, RFC 7323), and as much for the one that
 # answers. A TLS record: header 5, nonce 8, tag 16 (RFC 5288; TLS 1.3 takes less).
 PUBLISH = 11 + 104
 TLS_RECORD = 29
-_CONNECT = 512 + 104  # TCP, CONNECT, CONNACK, SUBSCRIBE, SUBACK
-_TLS_CONNECT = 4096  # and two certificates of the common size; a resumed session takes less
+_CONNECT = const(512 + 104)  # TCP, CONNECT, CONNACK, SUBSCRIBE, SUBACK
+_TLS_CONNECT = const(4096)  # and two certificates of the common size; a resumed session takes less
 
 
 class Budget:

@@ -6,12 +6,13 @@ fails, nothing is ever written behind what may be torn: the rest moves to a file
 
 from agent import port
 from agent.comms import segment as seg
+from agent.const import const
 from agent.records import GAP_WRITE
 
-_TRIES = 3  # of one flush, making room in between
+_TRIES = const(3)  # of one flush, making room in between
 # Bytes given up without a write succeeding: beyond it, it is not this journal that fills the
 # storage, and giving up more would lose frames for nothing.
-_MAX_IN_VAIN = 65536
+_MAX_IN_VAIN = const(65536)
 MAX_TAIL = 8192  # unflushed bytes of a lane in RAM; reached, they are flushed before their time
 
 

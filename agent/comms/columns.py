@@ -22,15 +22,16 @@ What form a column gets is the encoder's choice: it decides about bytes, never a
 """
 
 from agent.comms.rice import Reader, RiceError, Writer, length, size, unzigzag, zigzag
+from agent.const import const
 
 _UNITS = (1, 10, 100, 1000)
 # Shapes: (order, is sparse), the commoner first, as they take fewer bits.
 _SHAPES = ((1, False), (2, False), (1, True), (2, True), (0, False), (0, True))
-_K_BITS = 4
-_MAX_K = 15
-_LARGE = 6  # a residual of 6 * 2^k, zig-zagged, is large
-_MORE = 3  # bits that k has more after a large one
-_GAP_K = 2
+_K_BITS = const(4)
+_MAX_K = const(15)
+_LARGE = const(6)  # a residual of 6 * 2^k, zig-zagged, is large
+_MORE = const(3)  # bits that k has more after a large one
+_GAP_K = const(2)
 
 
 class Kind:

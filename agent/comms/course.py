@@ -5,6 +5,8 @@ receiver's noise: half the bits. Both ends compute the same path in integers onl
 by `docs/wire.md`; how good it is decides about bytes, never about right or wrong.
 """
 
+from agent.const import const
+
 # sin of 0..90 whole degrees, times 32768, rounded to nearest.
 _SINES = (
     0, 572, 1144, 1715, 2286, 2856, 3425, 3993, 4560, 5126, 5690, 6252, 6813, 7371, 7927, 8481,
@@ -15,11 +17,11 @@ _SINES = (
     30592, 30792, 30983, 31164, 31336, 31499, 31651, 31795, 31928, 32052, 32166, 32270, 32365,
     32449, 32524, 32588, 32643, 32688, 32723, 32748, 32763, 32768,
 )  # fmt: skip
-_ONE = 32768
+_ONE = const(32768)
 # A micro-degree of latitude is 11.1195 cm; times 1000 ms a second, times _ONE, times 2 as the speed
 # at both ends of a step is added up.
-_UNIT = 728727552
-_LEAST_COSINE = 572  # of the latitude: beyond 89 degrees no car drives
+_UNIT = const(728727552)
+_LEAST_COSINE = const(572)  # of the latitude: beyond 89 degrees no car drives
 
 
 def sine(angle):

@@ -16,6 +16,7 @@ from agent import port
 from agent.comms.brokers import STEADY_MS, Brokers
 from agent.comms.outgoing import Outgoing
 from agent.comms.pace import Bucket, Window
+from agent.const import const
 
 WAITING = "waiting"  # for the next attempt
 CONNECTING = "connecting"
@@ -37,9 +38,9 @@ ALERT_STALL_MS = 8000
 ROOM_MS = 120000
 MAX_ROOM_MS = 900000
 LOOK_MS = 60000  # until the journal is gone through anew, if a file could not be read before
-_OPEN = -1  # stands for a frame's number where a session's open is meant
-_IDLE_MS = 60000  # the longest between two polls
-_UNSENT_MS = 200  # until a client that was full is tried again, if no PUBACK comes before
+_OPEN = const(-1)  # stands for a frame's number where a session's open is meant
+_IDLE_MS = const(60000)  # the longest between two polls
+_UNSENT_MS = const(200)  # until a client that was full is tried again, if no PUBACK comes before
 
 
 class Link:

@@ -20,6 +20,7 @@ from agent.comms.mqtt_packets import (  # noqa: F401 users know one module
     MqttLocalError,
     MqttProtocolError,
 )
+from agent.const import const
 
 # Events that wait to be taken. At this many the transports stop reading the socket, so that a
 # flood from the broker waits in TCP; one more read's worth (see there) may still be added.
@@ -32,13 +33,13 @@ MAX_SUBSCRIBES = 8
 # A PINGREQ goes out after this share of the keepalive without a packet in one of the two
 # directions: early enough that a late loop still meets the broker's limit [MQTT-3.1.2-23].
 # No packet in the same time after it: the peer is dead, 1.5 x keepalive after its last one.
-_PING_NUM = 3
-_PING_DEN = 4
+_PING_NUM = const(3)
+_PING_DEN = const(4)
 
-_NEW = 0
-_CONNECTING = 1
-_CONNECTED = 2
-_CLOSED = 3
+_NEW = const(0)
+_CONNECTING = const(1)
+_CONNECTED = const(2)
+_CLOSED = const(3)
 
 
 class MqttOptions:

@@ -8,16 +8,18 @@ in proportion to what is left to the target and shrinks beyond it. The round tri
 of a one-way delay, as MQTT gives no other; so a queue on the way down slows the backlog, too.
 """
 
+from agent.const import const
+
 TARGET_MS = 15
-_SEGMENT = 1460  # bytes by which the window grows in a round trip without a queue
-_FIRST = 4 * _SEGMENT
-_LEAST = 2 * _SEGMENT  # RFC 6817: MIN_CWND of 2 segments
-_MOST = 1 << 20
-_TRIP_MS = 100  # until a round trip is known
-_STEP_MS = 5  # how often something is sent while the window is spread over the round trip
+_SEGMENT = const(1460)  # bytes by which the window grows in a round trip without a queue
+_FIRST = const(4 * _SEGMENT)
+_LEAST = const(2 * _SEGMENT)  # RFC 6817: MIN_CWND of 2 segments
+_MOST = const(1 << 20)
+_TRIP_MS = const(100)  # until a round trip is known
+_STEP_MS = const(5)  # how often something is sent while the window is spread over the round trip
 # The shortest round trip is that of this span and the one before: a handover changes it. At its end
 # the backlog pauses until none is under way, so that its own queue does not become the measure.
-_BASE_MS = 60000
+_BASE_MS = const(60000)
 
 
 class Bucket:

@@ -5,6 +5,7 @@ however much fine telemetry there is, and new fine telemetry passes however many
 The rest is for whoever comes; where it is used up, fine telemetry gives way first and alerts last.
 """
 
+from agent.const import const
 from agent.records import ALERT, CRUMB, FINE
 
 THIN_ORDER = (FINE, CRUMB, ALERT)  # what goes first
@@ -12,9 +13,9 @@ THIN_ORDER = (FINE, CRUMB, ALERT)  # what goes first
 # fine telemetry does; a quarter keeps them for days.
 _SHARES = {ALERT: 8, CRUMB: 4, FINE: 8}
 MAX_SEGMENTS = 256  # in RAM, about 200 bytes each on a chip
-_SEGMENTS = 128  # so many fill the quota, whatever the configured size of one
-_FRAME_BYTES = 128  # of a small frame, to bound the number of frames in a segment
-_MIN_FRAMES = 128
+_SEGMENTS = const(128)  # so many fill the quota, whatever the configured size of one
+_FRAME_BYTES = const(128)  # of a small frame, to bound the number of frames in a segment
+_MIN_FRAMES = const(128)
 
 
 def share(quota, lane):

@@ -11,7 +11,9 @@ Differences in what a car's sensors tell are mostly noise and small: Rice's code
 of ones: the tail grows as exponential Golomb codes do (Teuhola, 1978).
 """
 
-_PLAIN = 4  # ones from which on the tail grows
+from agent.const import const
+
+_PLAIN = const(4)  # ones from which on the tail grows
 MAX_ONES = 60  # enough for 2^58 where k is 0; positions and times take less than 2^50
 
 

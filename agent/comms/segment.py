@@ -20,12 +20,13 @@ from agent.comms.seal import (
     FrameError,
     parse_open,
 )
+from agent.const import const
 
 ENTRY_HEAD = 7
 OPENING = ENTRY_HEAD + OPEN_SIZE  # bytes of a segment's first entry
 OPEN_LANE = "s"
 _CHUNK = ENTRY_HEAD + MAX_FRAME  # read at once: any entry fits
-_FIRST_READ = 1024  # most frames are shorter: one read of the storage gives them
+_FIRST_READ = const(1024)  # most frames are shorter: one read of the storage gives them
 
 
 def entry(lane, frame):

@@ -7,8 +7,11 @@ which there is a highest number, and not with that of the frames.
 
 from agent import port
 from agent.comms.quota import THIN_ORDER
+from agent.const import const
 
-_INDEXES = 6  # of closed segments in RAM: what a drain goes through, two lanes and their seams
+_INDEXES = const(
+    6
+)  # of closed segments in RAM: what a drain goes through, two lanes and their seams
 
 
 class Shelf:

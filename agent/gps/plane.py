@@ -2,12 +2,14 @@
 
 import math
 
+from agent.const import const
+
 # 1 micro-degree of latitude is 11.13 cm at the equator's radius, in 1/100 cm.
-_UNIT = 1113
-_ONE = 65536
+_UNIT = const(1113)
+_ONE = const(65536)
 # Cosine at 89 degrees: nearer to the poles east and west say nothing any more.
-_LEAST = 1144
-_HALF_TURN = 180_000_000
+_LEAST = const(1144)
+_HALF_TURN = const(180_000_000)
 
 
 def _cosine(lat):

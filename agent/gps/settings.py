@@ -1,10 +1,11 @@
 """What a GPS receiver shall be set to, and the UBX messages that set a u-blox so."""
 
+from agent.const import const
 from agent.gps import ubx
 
 # Makers' defaults first: 9600 up to M8, 38400 from M9; other rates that configured ones have.
 BAUDS = (38400, 9600, 115200, 57600, 230400, 460800, 19200, 4800)
-_LONGEST = 82  # bytes of a sentence by NMEA 0183, to see whether an epoch fits
+_LONGEST = const(82)  # bytes of a sentence by NMEA 0183, to see whether an epoch fits
 BITS = 10  # of a byte on the line
 CONFIGURABLE = tuple([row[0] for row in ubx.SENTENCES])
 

@@ -24,6 +24,7 @@ interface". CFG-VALSET takes the place of the older CFG messages above protocol 
 
 import struct
 
+from agent.const import const
 from agent.gps.framer import MAX_BINARY, fletcher
 
 ACK_NAK = 0x0500
@@ -73,10 +74,10 @@ ANTENNA = ("init", "unknown", "ok", "short", "open")
 JAMMING = ("unknown", "ok", "warning", "critical")
 
 _SYNC = b"\xb5b"
-_FLAGS_JAMMING = 2  # MON-HW: the state's place in the flags
-_VERSION = 30  # bytes of a text in MON-VER
-_HARDWARE = 10
-_BLOCK = 24  # bytes a path in MON-RF
+_FLAGS_JAMMING = const(2)  # MON-HW: the state's place in the flags
+_VERSION = const(30)  # bytes of a text in MON-VER
+_HARDWARE = const(10)
+_BLOCK = const(24)  # bytes a path in MON-RF
 
 
 class UbxError(Exception):

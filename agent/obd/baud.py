@@ -5,19 +5,20 @@ if a carriage return comes in time; else it falls back by itself. So does the dr
 Wi-Fi module between the two cannot follow, and costs one attempt.
 """
 
+from agent.const import const
 from agent.obd.replies import BANNER, DONE
 
 WAIT_MS = 200  # the adapter's patience in each step: enough for a busy computer
-_LATE_MS = 300  # what the line and the owner may take on top
+_LATE_MS = const(300)  # what the line and the owner may take on top
 # What a fall-back takes: both waits of the adapter, with its prompt at the end.
 FALL_BACK_MS = 2 * WAIT_MS + _LATE_MS
-_DIVIDEND = 4000000  # ATBRD takes the divisor of 4 MHz
+_DIVIDEND = const(4000000)  # ATBRD takes the divisor of 4 MHz
 # A UART still samples the last bit right when the rate is off by this, in thousandths.
-_TOLERANCE = 25
+_TOLERANCE = const(25)
 
-_OFFERED = 1  # waiting for the adapter's OK
-_CHANGED = 2  # waiting for its name at the new rate
-_ACCEPTED = 3  # waiting for its OK to our carriage return
+_OFFERED = const(1)  # waiting for the adapter's OK
+_CHANGED = const(2)  # waiting for its name at the new rate
+_ACCEPTED = const(3)  # waiting for its OK to our carriage return
 
 # What comes of a line
 WORKED = 1

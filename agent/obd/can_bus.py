@@ -12,6 +12,7 @@ identifiers are tried first, then those of 29 bits, and what answered is kept in
 Only requests that services.py makes are ever sent, and flow control.
 """
 
+from agent.const import const
 from agent.obd import can_frames, replies, services
 from agent.obd.can_isotp import Receiver
 
@@ -20,7 +21,7 @@ from agent.obd.can_isotp import Receiver
 REPLY_MS = 200
 # Once one ECU has answered, the others have as long: they were asked at the same moment.
 OTHERS_MS = 60
-_UNIT = 4096  # µs of one unit of timeout(), as an adapter has it
+_UNIT = const(4096)  # µs of one unit of timeout(), as an adapter has it
 # "Response pending": as in elm327.py
 WAIT_MS = 5000
 WAIT_LIMIT_MS = 30000
@@ -35,12 +36,12 @@ _PROTOCOLS = {500000: ("6", "7"), 250000: ("8", "9")}  # as ATDPN names them, 11
 KIND = "can"  # in the event "adapter", beside the kinds of identity.py
 
 # Modes of the machine
-_OFF = 0
-_SEARCH = 1  # the first request is to be sent, or under way
-_READY = 2
-_REQUEST = 3
-_NO_BUS = 4  # until the next search
-_PARKED = 5  # the car is left alone
+_OFF = const(0)
+_SEARCH = const(1)  # the first request is to be sent, or under way
+_READY = const(2)
+_REQUEST = const(3)
+_NO_BUS = const(4)  # until the next search
+_PARKED = const(5)  # the car is left alone
 
 COUNTERS = (
     "requests",

@@ -10,6 +10,7 @@ Between the machine (can_bus.py) and the port (agent/port/socketcan.py) they are
     kind (1 byte), identifier (4, highest first), length (2, highest first), bytes
 """
 
+from agent.const import const
 from agent.obd import services
 
 FRAME = 0  # one CAN frame, up to eight bytes
@@ -18,7 +19,7 @@ BEGUN = 2  # the kernel is putting a message of this ECU together
 ERROR = 3  # the controller reports an error on the bus; the bytes say which, as text
 
 EXTENDED = 0x80000000
-_FUNCTIONAL = 0x7DF
+_FUNCTIONAL = const(0x7DF)
 _FUNCTIONAL_29 = 0x18DB33F1 | EXTENDED
 
 FRAME_SIZE = 8
@@ -29,7 +30,7 @@ PADDING = 0x00  # ISO 15765-4: diagnostic frames always have eight bytes
 GO_ON = b"\x30\x00\x00"
 TOO_LONG = b"\x32\x00\x00"
 
-_HEAD = 7
+_HEAD = const(7)
 
 
 def functional(is_extended):

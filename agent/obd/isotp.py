@@ -17,6 +17,8 @@ or without a beginning costs its whole message and is counted.
 
 from binascii import unhexlify
 
+from agent.const import const
+
 # OBD answers on 7E8..7EF: eight ECUs at most (ISO 15765-4); the cap also holds for 29-bit ids.
 MAX_ECUS = 8
 # ISO-TP allows 4095 bytes. An ELM327 holds 512 (BUFFER FULL); the longest standard OBD answer,
@@ -26,7 +28,7 @@ MAX_MESSAGE = 512
 # before CAN sixteen calibrations take 64, four bytes each.
 MAX_MESSAGES = 72
 # Bytes of a single frame; a line with more and no CAN header is one of the older buses.
-_MOST_SINGLE = 7
+_MOST_SINGLE = const(7)
 # Trimmed frames in a row where padded ones used to come, until the change is believed.
 TRIMMED_FRAMES = 8
 

@@ -8,17 +8,19 @@ byte. The check byte is a CRC (SAE J1850) or the sum (ISO 9141-2, ISO 14230-2): 
 or changed a character does not pass.
 """
 
+from agent.const import const
+
 # Protocols as ATDPN numbers them
 _PWM = "1"
 _VPW = "2"
 _ISO = "3"
 _KWP = "45"
 
-_TESTER = 0xF1
-_FUNCTIONAL = 0x6B  # target of answers on J1850 and ISO 9141
+_TESTER = const(0xF1)
+_FUNCTIONAL = const(0x6B)  # target of answers on J1850 and ISO 9141
 # Seven data bytes and the check behind three header bytes; KWP allows more, no OBD answer needs it.
 MOST_DATA = 7
-_HEADER = 3
+_HEADER = const(3)
 
 
 def message(data, protocol):

@@ -4,14 +4,15 @@ A monitor (MID) has tests (TID); each tells its last value between a lowest and 
 in a unit and scale of its own (UASID). Names and scales are in names.txt: M, T and U.
 """
 
+from agent.const import const
 from agent.obd import names
 from agent.obd.services import ReplyError
 
 # MIDs that answer "which of the next 32 are supported"
 BITMAPS = (0x00, 0x20, 0x40, 0x60, 0x80, 0xA0, 0xC0, 0xE0)
 
-_RECORD = 9  # MID, TID, UASID, value, lowest, highest
-_SIGNED = 0x80  # UASIDs from here on count in two's complement
+_RECORD = const(9)  # MID, TID, UASID, value, lowest, highest
+_SIGNED = const(0x80)  # UASIDs from here on count in two's complement
 MAKER_MID = 0xE1
 MAKER_TID = 0x80
 

@@ -5,10 +5,11 @@ order.reply(kind, messages, clean)     True: it is over, and order.event says ho
 order.lost(reason)                     the adapter or the car has gone: it is over
 """
 
+from agent.const import const
 from agent.obd import services
 from agent.obd.scan import Scan
 
-_RPM = 0x0C
+_RPM = const(0x0C)
 
 
 class Clearing:

@@ -11,6 +11,7 @@ by all ones, give no value.
 
 from struct import unpack_from
 
+from agent.const import const
 from agent.obd.pid_rows import FIELDS, HEADS
 
 FAST = 0
@@ -26,12 +27,12 @@ BITMAP_LENGTH = 4
 VARIABLE = b"\x06\x07\x08\x09\x55\x56\x57\x58"
 
 _ROW = "<BHBBBB"  # pid, signal, first byte, kind, bits, given
-_ROW_SIZE = 7
+_ROW_SIZE = const(7)
 # Kind of a field: its number of bytes, and these bits
-_SIZE = 0x0F
-_SIGNED = 0x10
-_NONE = 0x20  # all ones: no value
-_SECOND = 0x40  # only in the two-byte form of a VARIABLE PID
+_SIZE = const(0x0F)
+_SIGNED = const(0x10)
+_NONE = const(0x20)  # all ones: no value
+_SECOND = const(0x40)  # only in the two-byte form of a VARIABLE PID
 
 # Where PIDs 4F and 50 tell another full scale than the usual one, the raw values of these signals
 # count in it (SAE J1979, PIDs 4F and 50): signals from, to; index of their maximum; usual maximum

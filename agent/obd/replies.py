@@ -3,6 +3,8 @@
 Sources: ELM327 data sheet, "Error Messages and Alerts"; the spelling of clones in the field.
 """
 
+from agent.const import const
+
 # Kinds of reaction, mildest first: a reply's kind is that of its worst line.
 SILENT = 0
 DONE = 1
@@ -94,8 +96,8 @@ def printable(line):
 
 
 # What an adapter runs on; a reading beyond has lost a character.
-_MOST_MV = 36000
-_LEAST_MV = 6000
+_MOST_MV = const(36000)
+_LEAST_MV = const(6000)
 
 
 def millivolts(text):

@@ -6,6 +6,7 @@
 What it finds out goes to `events` as elm327.py describes them, and to `memory`.
 """
 
+from agent.const import const
 from agent.obd import identity, services
 from agent.obd.replies import DONE, UNSUPPORTED, millivolts
 
@@ -37,18 +38,18 @@ STEPS = (
     b"",  # the first request
     b"ATDPN",
 )
-_FIRST = 0
-_RETRY = 4  # a search is repeated from ATH1
-_NAME = 6
-_FIRMWARE = 7
-_DEVICE = 8
-_PATIENCE = 9
-_CHANGE = 10
-_VOLTAGE = 11
-_ALL_ECUS = 12
-_PROTOCOL = 13
-_REQUEST = 14
-_NUMBER = 15
+_FIRST = const(0)
+_RETRY = const(4)  # a search is repeated from ATH1
+_NAME = const(6)
+_FIRMWARE = const(7)
+_DEVICE = const(8)
+_PATIENCE = const(9)
+_CHANGE = const(10)
+_VOLTAGE = const(11)
+_ALL_ECUS = const(12)
+_PROTOCOL = const(13)
+_REQUEST = const(14)
+_NUMBER = const(15)
 _WARM = b"ATWS"  # a reset that keeps the rate of the line
 _FORGET = b"ATFE"  # after ERR94: forget events, else CAN stays blocked
 # Commands that are left out once the adapter answered "?" to them

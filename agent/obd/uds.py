@@ -4,6 +4,7 @@ A reply counts only where it echoes sub-function, identifier or trouble code, an
 fits. Lengths of identifiers are known for few (names.txt, D); of the others one at a time is read.
 """
 
+from agent.const import const
 from agent.obd import dtc, names
 from agent.obd.services import ReplyError
 
@@ -13,7 +14,7 @@ EXTENDED = 0x06
 SUPPORTED = 0x0A
 ALL_RECORDS = 0xFF
 
-_CODE = 4  # bytes of a code in a list: three and its status
+_CODE = const(4)  # bytes of a code in a list: three and its status
 
 
 def by_status(mask=0x0D):

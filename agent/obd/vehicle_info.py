@@ -4,6 +4,7 @@ On CAN one message holds everything of an information type: type, number of item
 older buses an item comes in messages of four bytes, numbered from 1; join() makes one of them.
 """
 
+from agent.const import const
 from agent.obd import names
 from agent.obd.services import VIN_LENGTH, ReplyError
 
@@ -28,9 +29,9 @@ _SIZES = (
     (SERIAL_NUMBER, 17),
     (TYPE_APPROVAL, 17),
 )
-_NAME_DASH = 4  # "ECM", a zero, then "-" and the long name: ECU name, byte by byte
-_OLD_BYTES = 4
-_OLD_MOST = 64  # messages of one reply on the older buses: sixteen calibrations
+_NAME_DASH = const(4)  # "ECM", a zero, then "-" and the long name: ECU name, byte by byte
+_OLD_BYTES = const(4)
+_OLD_MOST = const(64)  # messages of one reply on the older buses: sixteen calibrations
 
 
 def bitmap(payload):

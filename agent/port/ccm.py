@@ -4,10 +4,11 @@ MicroPython's `cryptolib` has ECB and CBC only; both run natively over many bloc
 XOR is done on big integers, so a frame costs a handful of calls instead of a loop over its bytes.
 """
 
+from agent.const import const
 from agent.port.errors import AeadError
 
-_ECB = 1
-_CBC = 2
+_ECB = const(1)
+_CBC = const(2)
 _ZERO = bytes(16)
 
 

@@ -4,9 +4,11 @@ A chip of 240 MHz takes about three quarters of a second for one multiplication:
 generator that gives the loop a breath every few bits of the ladder.
 """
 
+from agent.const import const
+
 _P = (1 << 255) - 19
-_A24 = 121665
-_BITS_PER_STEP = 4  # about 12 ms on an ESP32: shorter than a UART buffer lasts
+_A24 = const(121665)
+_BITS_PER_STEP = const(4)  # about 12 ms on an ESP32: shorter than a UART buffer lasts
 
 
 def steps(scalar, u):

@@ -6,6 +6,7 @@ import time
 
 import machine
 
+from agent.const import const
 from agent.port.errors import UartError
 from agent.port.micropython import (  # noqa: F401
     Aead,
@@ -27,13 +28,13 @@ from agent.port.micropython import (  # noqa: F401
 )
 
 NAME = sys.platform
-_RX_BUFFER = 4096  # the default of 256 bytes overflows silently after 22 ms at 115200 baud
-_READ = 512
+_RX_BUFFER = const(4096)  # the default of 256 bytes overflows silently after 22 ms at 115200 baud
+_READ = const(512)
 # Seconds from 1970 to where this port's time begins: 2000 in most builds.
 _EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
 # The RTC runs on through deep sleep by an RC oscillator; what it is off after a night's sleep.
-_RTC_UNCERTAINTY_MS = 60000
-_WATCHDOG_MS = 30000  # longer than the slowest TLS handshake
+_RTC_UNCERTAINTY_MS = const(60000)
+_WATCHDOG_MS = const(30000)  # longer than the slowest TLS handshake
 
 
 class Uart:

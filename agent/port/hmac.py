@@ -2,7 +2,9 @@
 
 import hashlib
 
-_BLOCK = 64
+from agent.const import const
+
+_BLOCK = const(64)
 _IPAD = int.from_bytes(b"\x36" * _BLOCK, "big")
 _OPAD = int.from_bytes(b"\x5c" * _BLOCK, "big")
 

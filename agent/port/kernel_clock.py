@@ -6,8 +6,10 @@ privilege. NTP daemons, chrony and systemd-timesyncd all tell the kernel this wa
 
 import ctypes
 
-_UNSYNCHRONISED = 0x0040  # STA_UNSYNC
-_ERROR = 5  # TIME_ERROR
+from agent.const import const
+
+_UNSYNCHRONISED = const(0x0040)  # STA_UNSYNC
+_ERROR = const(5)  # TIME_ERROR
 
 
 class _Timex(ctypes.Structure):

@@ -16,16 +16,17 @@ from errno import EINPROGRESS
 
 from agent import port
 from agent.comms.mqtt import CLOSE_MS, EVENT_QUEUE, WRITE_BUFFER, Mqtt
+from agent.const import const
 
 # One read. The shortest message takes 5 bytes [MQTT 3.1.1, 3.3], so a read adds at most 102
 # events to the queue before its cap is looked at again.
 READ_SIZE = 512
 # A failed write leaves the reader this long to find the peer's last words (a TLS alert, a
 # CONNACK): they say more than "connection reset".
-_LAST_WORDS_MS = 200
+_LAST_WORDS_MS = const(200)
 
 _MICROPYTHON = sys.implementation.name == "micropython"
-_TLS_EOF = -0x7280  # mbedTLS: the peer hung up without a word
+_TLS_EOF = const(-0x7280)  # mbedTLS: the peer hung up without a word
 
 
 class TlsError(Exception):

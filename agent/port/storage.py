@@ -6,11 +6,12 @@
 
 import os
 
+from agent.const import const
 from agent.port.errors import StorageError
 
-_ENOSPC = 28
-_EDQUOT = 122
-_ENOENT = 2
+_ENOSPC = const(28)
+_EDQUOT = const(122)
+_ENOENT = const(2)
 MAX_OPEN = 4  # a handle costs a block-sized cache on littlefs: one a lane is what is used
 
 

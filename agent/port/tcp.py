@@ -2,9 +2,10 @@
 
 import asyncio
 
+from agent.const import const
 from agent.port.errors import TcpError
 
-_READ = 512
+_READ = const(512)
 
 
 def _number(e):

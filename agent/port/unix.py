@@ -4,6 +4,7 @@ import asyncio
 import sys
 import termios
 
+from agent.const import const
 from agent.port.errors import UartError
 from agent.port.inputs import FileInputs as Inputs  # noqa: F401
 from agent.port.micropython import (  # noqa: F401
@@ -26,11 +27,11 @@ from agent.port.micropython import (  # noqa: F401
 )
 
 NAME = "unix"
-_READ = 512
+_READ = const(512)
 # Places in what tcgetattr returns, and in its list of control characters (Linux, termios.h).
-_CONTROLS = 6
-_VTIME = 5
-_VMIN = 6
+_CONTROLS = const(6)
+_VTIME = const(5)
+_VMIN = const(6)
 _SPEEDS = (4, 5)  # in, out
 # termios knows rates by codes (asm-generic/termbits.h).
 _RATES = {

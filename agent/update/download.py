@@ -14,6 +14,7 @@ caller allows: so a data budget holds, whatever a broker sends.
 """
 
 from agent.comms.seal import MAX_FRAME, OVERHEAD
+from agent.const import const
 from agent.port.tree import new_hash
 from agent.update import boot
 from agent.update.errors import (
@@ -26,13 +27,13 @@ from agent.update.errors import (
 from agent.update.manifest import MAX_SIGNED, check_index_steps, open_steps, order_id, split
 
 # The chunk's fields, as docs/update.md has them: array, kind, order, file, offset, data's head.
-_HEAD = 1 + 2 + 10 + 3 + 5 + 3
+_HEAD = const(1 + 2 + 10 + 3 + 5 + 3)
 MAX_CHUNK = MAX_FRAME - OVERHEAD - _HEAD
 WINDOW = 32768  # asked for at once: eight chunks, a second of a slow link, half a TCP window
 SMALLEST = 512  # less than this is not asked for, unless a file ends with it
 RETRY_MS = 20000  # without a chunk for so long, the room is asked again
 MAX_BAD = 3  # times that a file may come wrong from the room
-_PIECE = 4096  # copied at once
+_PIECE = const(4096)  # copied at once
 
 IDLE = "idle"
 FETCHING = "fetching"

@@ -9,6 +9,7 @@ is stored as it came and verified again when it is read: a medium that has gone 
 """
 
 from agent import port
+from agent.const import const
 from agent.update.errors import ManifestFormatError, ReplayError, SignatureError
 from agent.update.rsa import SIZE, verify
 
@@ -16,7 +17,7 @@ CONTEXT = b"pv1 room keys"
 MAX_KEYS = 16  # a room that rotates each month keeps the keys of a year
 MAX_SIGNED = 1200  # 16 keys of 39 bytes, the signature, and what msgpack takes
 NAME = "room-keys"  # of the file
-_MAX_VERSION = (1 << 32) - 1
+_MAX_VERSION = const((1 << 32) - 1)
 
 
 class KeySet:

@@ -14,6 +14,7 @@ would not fit into one frame. See docs/update.md.
 """
 
 from agent import port
+from agent.const import const
 from agent.update import boot
 from agent.update.errors import (
     ExpiredError,
@@ -36,9 +37,9 @@ MAX_FILE = 1 << 20  # a file that comes wrong is fetched again as a whole
 MAX_BYTES = 16 << 20
 MAX_PATH = 60
 MAX_DEPTH = 5
-_MAX_NUMBER = (1 << 32) - 1
-_FIELDS = 12
-_ROWS_A_STEP = 8  # a chip takes about 20 ms for them
+_MAX_NUMBER = const((1 << 32) - 1)
+_FIELDS = const(12)
+_ROWS_A_STEP = const(8)  # a chip takes about 20 ms for them
 _TEXT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 

@@ -7,6 +7,7 @@ garbage. About 0.3 s a signature on an ESP32.
 """
 
 from agent import port
+from agent.const import const
 from agent.update.errors import ManifestFormatError, QuorumError, SignatureError
 
 SIZE = 384  # bytes of modulus and signature
@@ -14,7 +15,7 @@ QUORUM = 2  # keys that must have signed
 KEYS = 3  # that a fleet has
 MAX_SIGNATURES = 3
 KEY_ID_SIZE = 8
-_EXPONENT = 65537
+_EXPONENT = const(65537)
 # DigestInfo of SHA-256 (RFC 8017, 9.2 note 1): its digest follows.
 _DIGEST_INFO = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
 _PADDED = b"\x00\x01" + b"\xff" * (SIZE - 3 - len(_DIGEST_INFO) - 32) + b"\x00" + _DIGEST_INFO

@@ -15,6 +15,7 @@ AGENT = sorted((ROOT / "agent").rglob("*.py"))
 
 # From the bottom up; a module imports from its own layer's package and from layers below.
 LAYERS = (
+    ("agent.const",),
     ("agent.port",),
     ("agent.tables",),
     ("agent.records", "agent.signals", "agent.log"),
