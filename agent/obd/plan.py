@@ -7,6 +7,12 @@ from agent.obd import pids
 BACKOFF_MAX_MS = 60000
 BACKOFF_MIN_MS = 500
 BACKOFF_STEPS = 7
+# PIDs whose data other parts want, too: lamp and monitors, engine speed, vehicle speed.
+STATUS = 0x01
+RPM = 0x0C
+SPEED = 0x0D
+WATCHED = (STATUS, RPM, SPEED)
+ENGINE_MS = 1000  # an engine is looked at so often at least: whether the car may sleep
 # What is asked as fast as possible (period 0) counts as overdue like what is asked so often.
 AS_FAST_AS_MS = 250
 # A value is true for so many periods of its tier, and what one exchange may take on top.
@@ -35,6 +41,7 @@ class Wanted:
         self._only = settings["signals"] is not None
         self._tiers = settings["tiers"]
         self._status = settings["status_ms"]
+        self._sleeps = settings["asleep_ms"] > 0
 
     def __contains__(self, signal):
         """Is this signal worth an event?"""
@@ -48,8 +55,10 @@ class Wanted:
                 own = self._named[field[0]]
                 own = self._tiers[row[2]] if own is None else own
                 period = own if period is None else min(period, own)
-        if row[0] == 0x01 and self._status:
+        if row[0] == STATUS and self._status:
             return self._status if period is None else min(period, self._status)
+        if row[0] == RPM and self._sleeps and period is None and self._only:
+            return ENGINE_MS
         if period is None and not self._only and row[2] != pids.DEMAND:
             period = self._tiers[row[2]]
         return period
@@ -172,7 +181,7 @@ def build(choice, maps, now):
 
 def _owner(pid, maps):
     """Each ECU has a lamp and monitors of its own (PID 01)."""
-    if pid == 0x01 and len(maps.ecus) > 1:
+    if pid == STATUS and len(maps.ecus) > 1:
         return None
     return maps.owner(pid)
 

@@ -82,7 +82,6 @@ class Obd:
         self.readings = Readings()
         self._wanted = plan.wanted(self.settings)
         self._lives = {}  # signal -> ms for which its values are true
-        self._rpm_signal = signals.by_name("rpm")
         self._events = []
         retry = self.settings["bus_retry_ms"]
         if driver is None:
@@ -95,7 +94,7 @@ class Obd:
         maps = plan.Maps(MAX_ECUS)
         self._diagnosis = Diagnosis(self.settings, self.counters, self._events, maps)
         self._polling = Polling(
-            self._wanted, self._abilities, self.counters, maps, self._value, self._diagnosis.status
+            self._wanted, self._abilities, self.counters, maps, self._value, self._watched
         )
         self._sleep = sleep.Sleep(self.settings)
         self._state = None
@@ -152,9 +151,9 @@ class Obd:
         """The ignition's input: True, False, or None where there is none."""
         self._sleep.ignition(level, now)
 
-    def moving(self):
+    def moving(self, now):
         """The car drives, as GPS says: a sleeping one is asked again."""
-        self._sleep.moving()
+        self._sleep.moving(now)
 
     def order_clear(self, order, now):
         """A technician orders the trouble codes cleared: see orders.Clearing. An event
@@ -258,13 +257,20 @@ class Obd:
 
     def _value(self, signal, raw, t):
         """A value that polling has found."""
-        if signal == self._rpm_signal:
-            self._sleep.engine(raw, t)
         life = self._lives.get(signal)
         if life is None:
             life = self._lives[signal] = self._wanted.life(signal)
         self.readings.take(signal, raw, t, life)
         self._events.append(("value", signal, raw, t))
+
+    def _watched(self, ecu, pid, data, t):
+        """What other parts want of an ECU's raw data, wanted as a value or not."""
+        if pid == plan.STATUS:
+            self._diagnosis.status(ecu, data, t)
+        elif pid == plan.RPM:
+            self._sleep.engine(data[0] or data[1], t)
+        elif data[0]:  # speed: a hybrid's engine may stand
+            self._sleep.moving(t)
 
     # Sleep
 

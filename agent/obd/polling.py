@@ -10,7 +10,6 @@ anything else is counted and gives nothing.
 
 from agent.obd import pids, plan, replies, services
 
-PID_STATUS = 0x01
 SILENT_LIMIT = 5  # poll requests in a row without a word, then the bus is tested
 ABSENT_LIMIT = 5  # replies in a row without an ECU, until the others are believed alone
 UNHEARD_LIMIT = 3  # replies in a row without the one ECU that is shown, until all are
@@ -32,11 +31,11 @@ COUNTERS = (
 
 
 class Polling:
-    """`value(signal, raw, t)` and `status(ecu, data, t)` (four bytes of PID 01) are called for
-    what comes; `wanted`: plan.Wanted; `abilities`: abilities.Abilities; `maps`: plan.Maps,
-    to be filled."""
+    """`value(signal, raw, t)` is called for what is wanted and comes, `watched(ecu, pid, data, t)`
+    for the data bytes of the PIDs in plan.WATCHED, by any ECU; `wanted`: plan.Wanted; `abilities`:
+    abilities.Abilities; `maps`: plan.Maps, to be filled."""
 
-    def __init__(self, wanted, abilities, counters, maps, value, status):
+    def __init__(self, wanted, abilities, counters, maps, value, watched):
         self.counters = counters
         for key in COUNTERS:
             counters.setdefault(key, 0)
@@ -44,7 +43,7 @@ class Polling:
         self._wanted = wanted
         self._abilities = abilities
         self._value = value
-        self._status = status
+        self._watched = watched
         self._scales = {}  # ecu -> bytearray(5)
         self.restart()
 
@@ -229,8 +228,8 @@ class Polling:
                 else:
                     got.append(pid)
                     self._tell(ecu, pid, payload, start, length, t)
-                if pid == PID_STATUS:
-                    self._status(ecu, payload[start : start + 4], t)
+                if pid in plan.WATCHED:
+                    self._watched(ecu, pid, payload[start : start + length], t)
         self._account(kind, got, fits, clean, now)
         if can or self._with_digit:
             self._abilities.learn(kind, len(self._batch), len(got), self._with_digit, tail)

@@ -82,9 +82,11 @@ class Sleep:
         if self._rest is None or millivolts < self._rest:
             self._rest = millivolts
 
-    def moving(self):
-        """The car drives, as GPS says."""
+    def moving(self, now):
+        """The car drives, as GPS or its wheels say: as good as an engine that turns."""
         self._moved = True
+        self._turned_at = now
+        self._still_at = None
 
     # What to do
 

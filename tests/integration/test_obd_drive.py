@@ -97,10 +97,33 @@ def test_a_silent_adapter_holds_nothing_up(interpreter, rates):
         assert drive.values(RPM, 50) and drive.states()[-1] == "polling"
 
 
+def parked(state):
+    return engine_off(state)._replace(wheel_speed=0.0)
+
+
+@pytest.mark.parametrize("adapter, command", [("clone", "ATLP"), ("stn1110", "STSLEEP")])
+def test_low_power(adapter, command):
+    """The adapter sleeps soon after the car, and looks at the battery every minute."""
+    settings = {"rest_ms": 20000, "rest_voltage_ms": 60000, "rates": [38400, 115200]}
+    with Drive(scenario(obd={"adapter": adapter}), settings=settings) as drive:
+        drive.elm.bus._state_at = lambda t: parked(drive.elm._state_at(t))
+        drive.peer.obd.ignition(False, 0)
+        drive.run(60)
+        assert drive.states()[-1] == "asleep" and drive.elm._asleep
+        seen = len(drive.asked)
+        drive.run(260)
+        asked = drive.commands(60)
+        assert drive.elm._asleep and asked.count(command) == asked.count("ATRV") == 3
+        assert len(drive.asked) == seen and drive.of("lost") == []
+        drive.peer.obd.ignition(True, 260000)
+        drive.run(264)
+        assert drive.states()[-1] == "polling" and drive.values(RPM, 260)
+
+
 def test_a_sleeping_car_hears_nothing(interpreter):
     """Ignition off by its input at 40 s, ECUs that would go on answering; on again at 400 s."""
     with Drive(scenario(), interpreter, {"asleep_ms": 10000}) as drive:
-        drive.elm.bus._state_at = lambda t: engine_off(drive.elm._state_at(t))
+        drive.elm.bus._state_at = lambda t: parked(drive.elm._state_at(t))
         drive.peer.ask("ignition 0 on")
         drive.run(40)
         drive.peer.ask("ignition 40000 off")

@@ -89,7 +89,7 @@ def test_ignition_and_motion_wake():
     car.ignition(True, 200000)
     assert car.poll(200000) == WAKE and not car.asleep
     car = asleep(None)
-    car.moving()
+    car.moving(200000)
     assert car.poll(200000) == WAKE
 
 
@@ -125,6 +125,31 @@ def test_low_power_only_where_something_else_wakes():
     assert car.rests(100000)
 
 
+def test_a_car_that_drives_does_not_sleep():
+    for level in (False, None):  # a hybrid on its battery; an input that is wired wrongly
+        car = machine()
+        car.ignition(level, 0)
+        car.voltage(12600)
+        for now in range(0, 1200000, 500):
+            car.engine(0, now)
+            if now % 1000 == 0:
+                car.moving(now)
+            assert car.poll(now) is None
+
+
+def test_the_engine_is_watched_although_nobody_wants_its_speed():
+    bench = Bench({"signals": ["coolant"], "asleep_still_ms": 20000})
+    bench.adapter.volts = "12.4V"
+    bench.run(60000)
+    assert bench.states() == ["searching", "polling"] and bench.values(RPM) == []
+    bench.car.data[ENGINE][0x0C] = b"\x00\x00"
+    bench.run(100000)
+    assert bench.states()[-1] == "asleep"
+    bench = Bench({"signals": ["coolant"], "asleep_still_ms": 20000, "asleep_ms": 0})
+    bench.run(20000)
+    assert "010C" not in "".join(bench.asked())
+
+
 def test_it_can_be_switched_off():
     car = machine(asleep_ms=0)
     car.ignition(False, 0)
@@ -141,6 +166,7 @@ def parked(settings=None, level=False):
     bench.obd.ignition(True if level is False else level, 0)
     bench.run(10000)
     bench.car.data[ENGINE][0x0C] = b"\x00\x00"
+    bench.car.data[ENGINE][0x0D] = b"\x00"
     bench.obd.ignition(level, bench.now)
     return bench
 
