@@ -33,7 +33,7 @@ def emulated(tmp_path):
     def start(faults=(), **obd):
         data = json.loads((BUNDLED / "casablanca-short.json").read_text())
         data["faults"] = list(faults)
-        data["obd"] = {"baud": 115200, **obd}
+        data["obd"] = {"baud": 115200, "adaptive": True, **obd}
         scenario = tmp_path / "scenario.json"
         scenario.write_text(json.dumps(data))
         command = [sys.executable, "-m", "tools.emulator", "--scenario", str(scenario)]
