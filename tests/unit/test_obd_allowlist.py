@@ -438,7 +438,7 @@ def test_a_poller_among_liars_on_can():
         car = CanLiar(seed)
         obd = Obd({"status_ms": 1000, "dtc_ms": 1000, "voltage_ms": 0}, CanBus)
         obd_can.run(obd, car, 60000)
-        assert judged(car) > 100
+        assert judged(car) > 50
 
 
 def test_a_scan_among_liars_on_can():
