@@ -48,17 +48,31 @@ def test_what_was_found_once_stays_mended(what, plan):
 @pytest.mark.parametrize("name", sorted(PLANTED))
 def test_each_planted_fault_is_found(name):
     with planted(name) as parts:
-        totals = run.run_many(range(200), HOURS, parts, first_only=True)
+        seeds = range(_FROM.get(name, 0), _FROM.get(name, 0) + 200)
+        totals = run.run_many(seeds, HOURS, parts, first_only=True)
     assert len(totals.broken) == 1, f"{name} was not found in 200 seeds"
     assert totals.broken[0][1] in _FOUND_AS[name], totals.broken
 
 
+# Where the first seed that finds it is far from 0: it saves the time of those before it.
+_FROM = {"quota not kept": 80}
 # The promise that each planted fault breaks.
+_ERASED = "erased before it was committed"
+_SAID = "acknowledged before it was committed"
 _FOUND_AS = {
-    "acknowledgement counted twice": ("erased before it was committed", "lost in silence"),
-    "cursor before data": ("erased before it was committed", "flushed frame lost"),
-    "erase on PUBACK": ("erased before it was committed",),
+    "acknowledgement counted twice": (_ERASED, "lost in silence"),
+    "backlog first": ("order",),
+    "boot counter that does not count": ("number used twice", "nonce used twice"),
+    "cursor before data": (_ERASED, "flushed frame lost"),
+    "dates that are off": ("wrong date",),
+    "erase on PUBACK": (_SAID,),
+    "files that stay": ("file left behind",),
     "gap not reported": ("gap not told", "lost in silence"),
+    "gap that claims too much": ("false gap",),
+    "no patience": ("flooding",),
+    "quota not kept": ("quota",),
+    "room answers before it commits": (_SAID,),
+    "room takes a frame twice": ("stored twice",),
     "window not cleared on reconnect": ("not delivered", "memory"),
 }
 

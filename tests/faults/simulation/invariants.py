@@ -164,9 +164,10 @@ def after_step(vehicle):
     for segment in journal.segments:
         if not segment.closed and len(segment.tail) > MAX_TAIL + 2 * MAX_FRAME:
             fail("memory", f"{len(segment.tail)} bytes of lane {segment.lane} wait in RAM")
-    # A tail that moves into a file of its own takes an open with it; and a start may find more than
-    # the quota, where an earlier one could not read a file.
-    limit = max(vehicle.settings["quota"], vehicle.watch.recovered_bytes) + 4 * OPENING
+    # A tail that moves into a file of its own takes an open with it, at most once in each of three
+    # tries of a lane's flush; and a start may find more than the quota, where an earlier one could
+    # not read a file.
+    limit = max(vehicle.settings["quota"], vehicle.watch.recovered_bytes) + 3 * 4 * OPENING
     if journal.size() > limit:
         fail("quota", f"{journal.size()} bytes, and {limit} at most")
     if len(journal.segments) > MAX_SEGMENTS + _SPARE:

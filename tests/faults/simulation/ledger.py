@@ -193,6 +193,15 @@ class Ledger:
             if not any(name in sizes for name in entry.files):
                 self.fail("flushed frame lost", f"{entry}: not recovered from {entry.files}")
 
+    def acknowledged(self, sid, upto, ranges):
+        """The room says that it holds these durably."""
+        for entry in self.owed.values():
+            number = entry.key[1]
+            if entry.key[0] == sid and (
+                number < upto or any(first <= number <= last for first, last in ranges)
+            ):
+                self.fail("acknowledged before it was committed", str(entry))
+
     # What the store tells
 
     def committed(self, write):

@@ -9,7 +9,6 @@ import traceback
 from tests.faults.simulation.client import Client
 from tests.faults.simulation.ledger import Violation
 from tests.faults.simulation.store import JudgedStore, RoomCrash
-from tools.room.core import Room
 from tools.room.keys import DEFAULT_TOPICS
 from tools.room.store import StoreError
 
@@ -57,7 +56,7 @@ class RoomHost:
         self._life += 1
         self.is_up = True
         self._scheduler.trace(self._name, "starts")
-        self.room = Room(self.store, self._world.keys)
+        self.room = self._world.parts.Room(self.store, self._world.keys)
         self._queue = []  # (connection, packet id or None, topic, payload); topic None: greet
         self._retry = None  # (batch, ms until it was tried again)
         self._failures = 0

@@ -27,6 +27,7 @@ from tests.faults.simulation.disk import Disk, Killed, PowerCut
 from tests.faults.simulation.ledger import Ledger, Violation
 from tests.faults.simulation.tasks import Task, sleep
 from tests.faults.simulation.workload import Workload
+from tools.room.core import Room
 
 RESTART_MS = 5000  # the service manager's pause
 DRAIN_MS = 3000  # of a clean end
@@ -43,6 +44,7 @@ class Parts:
     Inbox = Inbox
     Link = Link
     Uplink = Uplink
+    Room = Room
 
 
 class _Judged:
@@ -145,6 +147,8 @@ class Vehicle:
         self.log = Log(lambda text: None)
         self.clock = parts.Clock(NOT_BEFORE)
         self.journal = parts.Journal(self.disk, s["quota"], s["segment"], s["flush_ms"])
+        acknowledge = self.journal.acknowledge
+        self.journal.acknowledge = lambda *said: self._acknowledge(acknowledge, *said)
         append = self.journal.append
         self.journal.append = lambda lane, *rest: self._append(append, lane, *rest)
         if hasattr(self.journal, "report"):
@@ -198,6 +202,10 @@ class Vehicle:
         self._tasks = [Task(self.scheduler, self.uplink.run(), self.enter)]
         self._plan_tick(self.scheduler.now)
         self.workload.start()
+
+    def _acknowledge(self, acknowledge, sid, upto, ranges):
+        self.ledger.acknowledged(sid, upto, ranges)
+        return acknowledge(sid, upto, ranges)
 
     def _append(self, append, lane, *rest):
         self.lane = lane
