@@ -115,9 +115,11 @@ class Elm(Driver):
             self._mode = PARKED
 
     def release(self, now):
-        """The end of rest(): the bus is searched at once."""
+        """The end of rest(), or of waiting for a bus: it is searched at once."""
         self._setup.hold = False
-        if self._mode == PARKED:
+        if self._mode == BUSLESS:
+            self._until = now
+        elif self._mode == PARKED:
             self._mode = SETUP
         elif self._mode == ASLEEP:
             self._begin(now)

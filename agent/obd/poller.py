@@ -149,6 +149,8 @@ class Obd:
 
     def ignition(self, level, now):
         """The ignition's input: True, False, or None where there is none."""
+        if level and not self._sleep.level and self._state == "searching":
+            self._elm.release(now)  # now the car will answer
         self._sleep.ignition(level, now)
 
     def moving(self, now):

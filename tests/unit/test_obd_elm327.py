@@ -440,3 +440,17 @@ def test_err94_that_stays_wants_the_power_off():
     talk.set_up(200)
     told = [event for event in talk.of("error") if event[1] == "adapter_blocked"]
     assert len(told) == 1 and talk.sent.count("ATFE") == 1
+
+
+def test_user_defined_can_and_lorries():
+    for number, found in (("AB", "B"), ("C", "C"), ("A8", "8"), ("A9", "9")):
+        talk = Dialogue()
+        talk.answers["ATDPN"] = number
+        talk.set_up()
+        assert talk.of("bus") == [("bus", found)] and talk.elm.can, number
+        again = Dialogue(talk.memory).set_up()
+        assert "ATSP" + found in again.sent
+    talk = Dialogue()  # J1939 knows no service 01: a lorry is no car
+    talk.answers["0100"] = "18FEF100 FF FF FF 00 00 FF FF FF"
+    talk.set_up(40)
+    assert talk.of("nobus") and not talk.of("bus")

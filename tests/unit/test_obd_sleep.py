@@ -195,6 +195,18 @@ def test_the_ignition_wakes_within_a_second():
     assert bench.states() == ["searching", "polling"] and bench.values(RPM)
 
 
+def test_the_ignition_ends_the_wait_for_a_bus():
+    bench = Bench({"bus_retry_ms": 60000, "asleep_ms": 0})
+    bench.car.alive = False
+    bench.obd.ignition(False, 0)
+    bench.run(20000)
+    assert bench.states() == ["searching"]
+    bench.car.alive = True
+    bench.obd.ignition(True, bench.now)
+    bench.run(bench.now + 1500)
+    assert bench.states() == ["searching", "polling"]
+
+
 def test_low_power_after_a_while_and_a_look_at_the_battery_now_and_then():
     bench = parked()
     bench.run(640000)
