@@ -107,8 +107,8 @@ class Diagnosis:
 
     # Answers
 
-    def reply(self, messages, clean, now, can):
-        """messages: as in isotp.py, without negative responses."""
+    def reply(self, messages, clean, now, can, refusing=()):
+        """messages: as in isotp.py, without negative responses; `refusing`: the ECUs of these."""
         doing = self._doing
         self._doing = None
         if doing == "vin":
@@ -116,7 +116,7 @@ class Diagnosis:
         elif doing == "freeze":
             self._captured(messages, now)
         elif doing is not None:
-            self._codes_read(doing, messages, clean, now, can)
+            self._codes_read(doing, messages, clean, now, can, refusing)
 
     def _vin_read(self, messages, can):
         best = None
@@ -132,7 +132,7 @@ class Diagnosis:
             self.vin = best[1]
             self._events.append(("vin", best[1], best[2]))
 
-    def _codes_read(self, codes, messages, clean, now, can):
+    def _codes_read(self, codes, messages, clean, now, can, refusing):
         """All ECUs' codes, or nothing: half a list would look like codes that went away."""
         found = ()
         by_ecu = {}
@@ -156,7 +156,7 @@ class Diagnosis:
             return
         codes.tries += 1
         for ecu in codes.ecus or self._ought(codes, can):
-            if ecu not in by_ecu and codes.tries < DTC_TRIES:
+            if ecu not in by_ecu and ecu not in refusing and codes.tries < DTC_TRIES:
                 return
         codes.tries = 0
         codes.ecus = sorted(by_ecu)
@@ -167,9 +167,8 @@ class Diagnosis:
             self._compare(by_ecu)
 
     def _ought(self, codes, can):
-        """Who has to answer before anybody has: on CAN each ECU with a lamp (SAE J1979), though
-        few know permanent codes."""
-        if not can or codes.service == 0x0A:
+        """Who has to answer before anybody has: on CAN each ECU with a lamp (SAE J1979)."""
+        if not can:
             return []
         return [ecu for ecu in self._maps.ecus if self._maps.supports(ecu, 0x01)]
 

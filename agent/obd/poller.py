@@ -401,11 +401,11 @@ class Obd:
                 self._end_order(now)
             return
         heard = bool(messages)
-        messages = self._without_refusals(messages, now)
+        messages, refusing = self._without_refusals(messages, now)
         if kind == replies.RESET or job is None:
             return
         if job == "diagnosis":
-            self._diagnosis.reply(messages, clean, now, can)
+            self._diagnosis.reply(messages, clean, now, can, refusing)
         elif job == "poll":
             if heard and not messages:
                 return  # refused or put off: the bus lives
@@ -426,13 +426,18 @@ class Obd:
             self._timing.missed()
 
     def _without_refusals(self, messages, now):
-        """Drops negative responses; notices an adapter that has lost its settings."""
+        """(messages but for negative responses, the ECUs that refuse); notices an adapter that has
+        lost its settings."""
         kept = []
+        refusing = []
         ecus = self._polling.maps.ecus
         for message in messages:
-            if services.negative(message[1]) is not None:
+            refusal = services.negative(message[1])
+            if refusal is not None:
                 self.counters["negative"] += 1
                 self._polling.alive()
+                if refusal[1] != services.WAIT:
+                    refusing.append(message[0])
             elif message[0] == 0 and ecus and 0 not in ecus:
                 self.counters["headerless"] += 1
                 self._headerless += 1
@@ -443,7 +448,7 @@ class Obd:
             self._headerless = 0
             self._enter("searching", now)
             self._elm.start(now)
-        return kept
+        return kept, refusing
 
     def _give_up(self, reason, now):
         """An order that cannot be carried out any more."""

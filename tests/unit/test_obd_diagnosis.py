@@ -38,6 +38,20 @@ def test_the_first_reading_is_whole_too():
     assert bench.codes("pending") == [()]
 
 
+def test_an_ecu_that_refuses_has_answered():
+    car = Car()
+    car.data[GEARBOX] = {0x0D: b"\x32", 0x01: b"\x00\x04\x00\x00"}
+    car.codes[GEARBOX] = car.pending[GEARBOX] = b""
+    car.permanent = {ENGINE: b"\x03\x01"}
+    bench = Bench({"vin": False}, car)
+    answer = car.answer
+    car.answer = lambda ecu, request: (
+        b"\x7f\x0a\x11" if (ecu, request[0]) == (GEARBOX, 0x0A) else answer(ecu, request)
+    )
+    bench.run(5000)
+    assert bench.codes("permanent") == [("P0301",)]
+
+
 def test_a_car_without_permanent_codes_is_seldom_asked():
     bench = Bench()
     bench.run(400000)
