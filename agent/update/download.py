@@ -90,7 +90,8 @@ class Download:
     def resume(self, utc_s):
         """Goes on with what was accepted before the restart, if something was."""
         order, attempt, outcome = self._slots.order
-        if outcome != "open" or self._fetching is not None or self._checking is not None:
+        is_busy = self._fetching is not None or self._checking is not None
+        if outcome != "open" or is_busy or self._slots.is_on_trial:
             return
         try:
             signed = self._stored_manifest()
@@ -351,9 +352,9 @@ class Download:
             try:
                 piece = self._storage.read(source, at, min(_PIECE, size - at))
             except OSError:
-                return
+                break
             if not piece:
-                return
+                break
             self._storage.append(name, piece)
             self.counters["copied"] += len(piece)
             at += len(piece)

@@ -116,6 +116,14 @@ def test_resume_does_nothing_where_nothing_was_begun():
     _, download = start(tree)
     download.resume(UTC)
     assert not download.work() and download.state == "idle"
+    # Nor on trial: what lies in the other slot is the way back.
+    new = new_release()
+    tree, slots, download = offered(new)
+    drive(download, new)
+    slots.switch()
+    _, download = start(tree, choose(tree))
+    download.resume(UTC)
+    assert not download.work() and download.state == "idle" and OLD.is_in(tree, "a")
     # Nor where the slot holds another manifest than the one that was accepted.
     new = new_release()
     tree, _, download = offered(new)
@@ -311,6 +319,22 @@ def test_a_running_slot_that_has_gone_bad_costs_data_and_nothing_else():
     tree, _, download = offered(new, tree)
     drive(download, new)
     assert new.is_in(tree, "b") and download.counters["bytes"] == 15003 + len(new.index)
+
+
+def test_a_running_slot_that_cannot_be_read_to_its_end_is_left_at_that():
+    new = new_release()
+    for damage in ("short", "unreadable"):
+        tree = gateway()
+        name = "a/app/agent/same.py"
+        if damage == "short":
+            tree.disk.files[name] = tree.disk.files[name][:4500]
+        else:
+            tree.disk.unreadable = (name,)
+        tree, _, download = offered(new, tree)
+        drive(download, new)
+        assert download.state == "ready", damage
+        tree.disk.unreadable = ()
+        assert new.is_in(tree, "b"), damage
 
 
 def test_leftovers_of_an_earlier_release_are_gone():
