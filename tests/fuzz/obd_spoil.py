@@ -273,9 +273,10 @@ def structure(lines, chance, car, request, in_step):
         if double_line in chosen:
             # What is lost by the one would be there by the other.
             chosen = [each for each in chosen if each is not lose_across]
-        if marked_wrong in chosen:
-            # Last: the mark stays with what it marks.
-            chosen = [each for each in chosen if each is not marked_wrong] + [marked_wrong]
+        for last in (marked_wrong, foreign_first):
+            # The mark stays with what it marks; the other tester's frames come before ours.
+            if last in chosen:
+                chosen = [each for each in chosen if each is not last] + [last]
     for operation in chosen:
         if lines:
             operation(lines, chance, car, request)
