@@ -23,7 +23,7 @@ Events:
 
 Nothing is repeated from memory: no reply, no value. `readings` holds the newest value of each
 signal as long as it is true. Live data is in polling.py, trouble codes and freeze frames in
-diagnosis.py, the car's sleep in sleep.py.
+diagnosis.py, the car's sleep in resting.py.
 """
 
 from agent import signals
@@ -33,6 +33,7 @@ from agent.obd.diagnosis import Diagnosis
 from agent.obd.elm327 import Elm
 from agent.obd.polling import Polling
 from agent.obd.readings import Readings
+from agent.obd.resting import Resting
 from agent.obd.timing import Timing
 
 # Settings and their defaults, beside those of sleep.py. Times in ms.
@@ -96,17 +97,15 @@ class Obd:
         self._polling = Polling(
             self._wanted, self._abilities, self.counters, maps, self._value, self._watched
         )
-        self._sleep = sleep.Sleep(self.settings)
+        self._resting = Resting(self._elm, self.settings)
+        self._sleep = self._resting.policy
         self._state = None
         self._job = None  # what the request in flight is for
         self._last_job = None
         self._pending = None  # (job, service, data, frames, ecu) once the right ECUs are shown
         self._headerless = 0
         self._order = None  # a technician's, while it is carried out
-        self._trying = False  # a sleeping car is asked once
         self._voltage_due = 0
-        self._look_due = 0  # the next look at a sleeping car's battery
-        self._slept_at = None  # when the adapter went to low power
 
     # What the owner calls
 
@@ -130,14 +129,17 @@ class Obd:
 
     def poll(self, now):
         """-> bytes to write, or None."""
-        self._watch(now)
+        state = self._resting.watch(now)
+        if state is not None and self._state != "lost":
+            self._give_up("the car sleeps", now)
+            self._enter(state, now)
         out = self._elm.poll(now)
         self._drain(now)
         if out is None:
             if self._elm.idle:
                 out = self._next(now)
             elif self._elm.parked:
-                out = self._rest(now)
+                out = self._resting.ask(now)
         return out
 
     def wake(self, now):
@@ -149,9 +151,7 @@ class Obd:
 
     def ignition(self, level, now):
         """The ignition's input: True, False, or None where there is none."""
-        if level and not self._sleep.level and self._state == "searching":
-            self._elm.release(now)  # now the car will answer
-        self._sleep.ignition(level, now)
+        self._resting.ignition(level, now, self._state == "searching")
 
     def moving(self, now):
         """The car drives, as GPS says: a sleeping one is asked again."""
@@ -217,28 +217,18 @@ class Obd:
 
     def _bus_found(self, now):
         self._restart()
-        self._sleep.bus(True, now)
-        if self._trying:
-            self._trying = False
-            self._sleep.tried(True, now)
+        if self._resting.bus_found(now):
             self._enter("searching", now)
 
     def _bus_lost(self, now):
         self._give_up("the car does not answer", now)
-        self._sleep.bus(False, now)
-        if self._trying or self._sleep.asleep:
-            self._trying = False
-            self._elm.rest()
-            self._enter("asleep", now)
-        else:
-            self._enter("searching", now)
+        self._enter("asleep" if self._resting.bus_lost(now) else "searching", now)
 
     def _was_reset(self, now):
         self._give_up("the adapter was reset", now)
         if not self._sleep.asleep:
             self._enter("searching", now)
-        elif self._sleep.level is None:
-            self._try(now)  # the battery broke down: perhaps the starter turned
+        self._resting.was_reset(now)
 
     def _enter(self, state, now):
         if state != self._state:
@@ -246,8 +236,7 @@ class Obd:
             self._events.append(("state", state, now))
 
     def _measured(self, millivolts, now):
-        self._sleep.voltage(millivolts)
-        self._look_due = now + sleep.WATCH_MS
+        self._resting.voltage(millivolts, now)
         signal = self.settings["voltage_signal"]
         if signal is not None and (not self._sleep.asleep or now >= self._voltage_due):
             life = plan.LIFE_PERIODS * max(self.settings["voltage_ms"], 1000) + plan.LIFE_MS
@@ -274,49 +263,12 @@ class Obd:
         elif data[0]:  # speed: a hybrid's engine may stand
             self._sleep.moving(t)
 
-    # Sleep
-
-    def _watch(self, now):
-        verdict = self._sleep.poll(now)
-        if verdict == sleep.FALL_ASLEEP:
-            if self._state != "lost":
-                self._give_up("the car sleeps", now)
-                self._enter("asleep", now)
-            self._elm.rest()
-            self._look_due = now
-        elif verdict == sleep.WAKE:
-            self._trying = False
-            if self._state != "lost":
-                self._enter("searching", now)
-            self._elm.release(now)
-        elif verdict == sleep.TRY:
-            self._try(now)
-        elif self._elm.asleep and now - self._slept_at >= self.settings["rest_voltage_ms"]:
-            self._elm.wake_up(now)  # for one look at the battery, which the set-up takes
-
-    def _try(self, now):
-        self._trying = True
-        self._elm.release(now)
-
-    def _rest(self, now):
-        """What a parked adapter is asked: nothing that goes to the car."""
-        if not self._sleep.asleep:
-            self._elm.release(now)
-            return self._elm.poll(now)
-        if self._sleep.rests(now) and self._elm.can_sleep and now < self._look_due:
-            self._slept_at = now
-            return self._elm.sleep(now)
-        if now >= self._look_due:
-            self._look_due = now + sleep.WATCH_MS
-            return self._elm.voltage(now)
-        return None
-
     # Requests
 
     def _next(self, now):
         """The request that is most due -> bytes or None."""
         can = self._elm.can
-        if self._sleep.asleep and not self._trying:
+        if self._resting.asleep:
             self._elm.rest()
             return None
         if self._pending is not None:
@@ -380,7 +332,7 @@ class Obd:
     def _due(self, now):
         """ms until poll() has something to ask."""
         if self._elm.parked:
-            return max(0, self._look_due - now)
+            return self._resting.due(now)
         if self._elm.asleep:
             return 1000
         if self._order is not None:
