@@ -190,6 +190,9 @@ class Vehicle:
             sizes = {segment.name: segment.size for segment in self.journal.segments}
             self.ledger.recovered(sizes, self.was_power_cut, is_whole)
             self.was_power_cut = False
+            for entry in self.ledger.owed.values():
+                # Written down as lost, and then the agent ended before the file was removed.
+                entry.is_given_up |= invariants.is_known_lost(self.journal, entry)
             self.watch.recovered_bytes = self.journal.size()
             self._new_session()
         except (port.StorageError, BootCountError) as e:
