@@ -259,6 +259,8 @@ def _one_car(seed, replies, spoil, bus):
     while result.replies < replies:
         out = obd.poll(now)
         if out:
+            if coming:
+                adapter.in_step = 0  # the driver is ahead: it took something else for an answer
             for later, data in adapter.command(out):
                 before = coming[-1][0] if coming else 0
                 coming.append((max(now + later, before), data))
