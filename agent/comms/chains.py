@@ -22,14 +22,16 @@ class JournalError(Exception):
 
 class Chains:
     """make_room(lane): gives up something that takes space on a full storage; returns the bytes.
-    lose(lane, sid, span, reason): frames are in no segment any more."""
+    lose(lane, sid, span, reason): frames are in no segment any more.
+    before_write(): called before frames are written."""
 
-    def __init__(self, storage, shelf, counters, make_room, lose):
+    def __init__(self, storage, shelf, counters, make_room, lose, before_write):
         self._storage = storage
         self._shelf = shelf
         self._counters = counters
         self._make_room = make_room
         self._lose = lose
+        self._before_write = before_write
         self.session = None
         self.sequence = 0  # of the newest file
         self._in_vain = 0  # bytes given up since a write succeeded
@@ -56,7 +58,12 @@ class Chains:
         return seg.Segment(lane, self.sequence, sid)
 
     def flush(self, segment):
-        """Writes a segment's tail; returns the segment that it is in now. Raises JournalError."""
+        """Writes a segment's tail, but for what the room has acknowledged by now: that costs the
+        flash nothing. Returns the segment that the tail is in. Raises JournalError."""
+        self.forget(segment)
+        if segment.count == segment.durable:
+            return segment
+        self._before_write()
         tries = _TRIES
         while True:
             try:
@@ -82,6 +89,10 @@ class Chains:
         if segment.closed:
             self.shut(segment)
         return segment
+
+    def forget(self, segment):
+        """Acknowledged frames leave RAM before they were written. The ledger knows of them."""
+        self._counters["frames_never_written"] += segment.forget_acked_tail()
 
     def move_tail(self, segment):
         """A new segment with what `segment` could not write; its file keeps what it has."""
@@ -123,8 +134,11 @@ class Chains:
         """No more appends to it: flushed, and its handle given back. Raises JournalError."""
         segment.closed = True
         if segment.tail:
-            self.flush(segment)
-        self.shut(segment)
+            segment = self.flush(segment)
+        if segment.count:
+            self.shut(segment)
+        else:
+            self.remove(segment)
 
     def shut(self, segment):
         """Gives back the file's handle, and the RAM of what is written and closed."""

@@ -45,6 +45,7 @@ class Journal:
             "frames_acknowledged": 0,
             "frames_lost": 0,
             "frames_cut": 0,
+            "frames_never_written": 0,
             "segments_freed": 0,
             "segments_torn": 0,
             "read_errors": 0,
@@ -56,7 +57,10 @@ class Journal:
         }
         self.shelf = Shelf(storage, self.counters)
         self.ledger = ledgers.Ledger(storage, self.counters)
-        self._chains = Chains(storage, self.shelf, self.counters, self._thin_written, self._lose)
+        self._chains = Chains(
+            storage, self.shelf, self.counters, self._thin_written, self._lose, self._before_write
+        )
+        self._unwritten = 0  # frames_never_written when the ledger was last written
 
     @property
     def segments(self):
@@ -236,15 +240,24 @@ class Journal:
             return True
         try:
             self.ledger.save()
+            self._unwritten = self.counters["frames_never_written"]
             return True
         except port.StorageError:
             self.counters["write_errors"] += 1
             return False
 
+    def _before_write(self):
+        """What is written has higher numbers than what the room had before its time came: without
+        the ledger those would look like lost in a power cut."""
+        if self.counters["frames_never_written"] != self._unwritten:
+            self._save_ledger()
+
     def flush(self):
-        """All that was appended survives a power cut from here on. Raises JournalError."""
+        """All that was appended survives a power cut from here on, and what had to go is written
+        down. Raises JournalError."""
         self._each(self._chains.flush, [s for s in self.segments if s.tail])
         self._due.clear()
+        self._save_ledger()
 
     # Room
 
@@ -359,9 +372,19 @@ class Journal:
             self.ledger.settle(sid, upto, ranges, freed)
             self.ledger.resolve(sid, upto, ranges, ledgers.DONE)
             self._sweep()
+            self._forget_tails()
             if self.ledger.freed >= CURSOR_FRAMES:
                 self._save_ledger()
         return freed
+
+    def _forget_tails(self):
+        """A lane of which the room has all that waits in RAM has nothing to flush."""
+        for lane in list(self._due):
+            mine = [s for s in self.segments if s.lane == lane and s.tail]
+            if not any([s.has_open_tail() for s in mine]):
+                self._due.pop(lane)
+                for segment in mine:
+                    self._chains.forget(segment)
 
     def _sweep(self):
         """Removes files that hold nothing undelivered."""

@@ -10,7 +10,8 @@ class Reader:
     def __init__(self, journal, lane, live=False):
         self._journal = journal
         self._lane = lane
-        self._sequence, self._place = tail(journal, lane) if live else (0, 0)
+        # Of the next frame: its segment, and the lowest number that it may have.
+        self._sequence, self._number = tail(journal, lane) if live else (0, 0)
 
     def _segment(self):
         """The segment with the next frame, or None."""
@@ -19,8 +20,8 @@ class Reader:
                 continue
             if segment.sequence > self._sequence:
                 self._sequence = segment.sequence
-                self._place = 0
-            if segment.left and self._place < segment.count:
+                self._number = 0
+            if segment.left and self._number <= segment.last:
                 return segment
         return None
 
@@ -35,33 +36,33 @@ class Reader:
             except port.StorageError:
                 # One bad file must not hold up all others: a later reader tries it again.
                 self._journal.counters["read_errors"] += 1
-                self._place = segment.count
+                self._number = segment.last + 1
                 continue
             if found:
                 return found
 
     def _read(self, segment):
-        """The frame at the reader's place, or None when it is passed over."""
-        place = self._place
-        if segment.is_acked(place):
-            self._place += 1
-            return None
+        """The next frame of the segment, or None when it is passed over."""
         index = self._journal.shelf.index(segment)
+        place = index.place(self._number)
         if place >= len(index.numbers):
             self._journal.drop(segment, place, GAP_BROKEN)
             return None
         number = index.numbers[place]
+        if segment.is_acked(place):
+            self._number = number + 1
+            return None
         found = segment.read(self._journal.storage, index.offsets[place])
         if not found or found[0] != self._lane or found[1][5:9] != number.to_bytes(4, "big"):
             self._journal.drop(segment, place, GAP_BROKEN)
             return None
-        self._place += 1
+        self._number = number + 1
         return segment, number, found[1]
 
 
 def tail(journal, lane):
-    """(sequence, place) just behind the lane's newest frame."""
+    """(sequence, number) just behind the lane's newest frame."""
     for segment in reversed(journal.segments):
         if segment.lane == lane:
-            return segment.sequence, segment.count
+            return segment.sequence, segment.last + 1
     return 0, 0

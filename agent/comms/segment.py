@@ -195,6 +195,31 @@ class Segment:
         self._count_left()
         self.closed = True
 
+    def has_open_tail(self):
+        """True when a frame that is not on the medium is not acknowledged either."""
+        return self._acked >> self.durable != (1 << self.count - self.durable) - 1
+
+    def forget_acked_tail(self):
+        """Takes the acknowledged frames out of what waits in RAM; returns how many those were: the
+        room holds them, so the medium need not."""
+        every = range(self.durable, self.count)
+        kept = [i for i in every if not self.is_acked(i)]
+        gone = len(every) - len(kept)
+        if gone:
+            index, offsets = self.index, list(self.index.offsets) + [self.bytes()]
+            numbers = [index.numbers[i] for i in kept]
+            entries = [self.tail[offsets[i] - self.size : offsets[i + 1] - self.size] for i in kept]
+            self.tail = bytearray() if self.durable else self.tail[:OPENING]
+            index.cut(self.durable)
+            self.count = self.durable
+            self._acked &= (1 << self.durable) - 1
+            self.first = index.numbers[0] if self.durable else -1
+            self.last = index.numbers[-1] if self.durable else -1
+            for number, data in zip(numbers, entries):  # noqa: B905 MicroPython has no strict
+                self.add(number, data)
+            self._count_left()
+        return gone
+
     # Its bytes
 
     def _bytes(self, storage, offset, length):

@@ -147,8 +147,11 @@ class Life:
             self.world.flushed.append(place)
 
     def _flushed(self, before):
-        """All that was appended until then is on the medium."""
-        self.world.flushed.extend([place for place, t in self._waiting if t <= before])
+        """All that was appended until then is on the medium, but for what had to make room."""
+        for place, t in self._waiting:
+            sid, number = self.world.sealed[place][:2]
+            if t <= before and self.journal.holds(sid, number):
+                self.world.flushed.append(place)
         self._waiting = [row for row in self._waiting if row[1] > before]
 
     def poll(self):
