@@ -186,6 +186,8 @@ def test_the_whole_agent_is_released_installed_and_runs_from_its_slot(target, fl
     folder.verify(out, keys.fleet_keys(fleet))
     folder.install(out, root, "b")
     assert boot.choose(Tree(str(root)), new_hash) == "b"
+    shown = json.loads(run("show", root / "b", "--json")[0])
+    assert shown["order"] == made.id.hex() and len(shown["signatures"]) == 2
     assert made.bytes + made.index_size < (1 << 20)  # a slot of a chip with 4 MB
     app_folder = root / "b" / "app"
     if target == "esp32":  # no port for this machine in it

@@ -130,7 +130,9 @@ def verify(release: Release, public: Keys) -> None:
 def show(
     release: Release, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
 ) -> None:
-    """Show what a release's manifest says. That it is signed well is for `verify` to say.
+    """Show what the manifest of a release, or of a gateway's slot, says.
+
+    That it is signed well is for `verify` to say.
 
     Example: patrol release show r12 --json
     """

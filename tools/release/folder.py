@@ -1,5 +1,6 @@
 """A release's folder after it was built: sign, verify, read, install."""
 
+import contextlib
 from pathlib import Path
 
 from agent import port
@@ -22,8 +23,10 @@ def _read(path):
 
 
 def read(folder):
-    """(Manifest, its bytes) of a release's folder."""
+    """(Manifest, its bytes) of a release's folder, or of a gateway's slot."""
     data = _read(Path(folder) / "manifest")
+    with contextlib.suppress(UpdateError):
+        data, _ = manifests.split(data)  # a slot has it with its signatures
     try:
         return manifests.parse(data), data
     except UpdateError as error:
@@ -63,7 +66,9 @@ def sign(folder, key, is_blind=False):
 
 
 def signatures(folder):
-    """[(key id, signature)] that lie in a release's folder."""
+    """[(key id, signature)] that lie in a release's folder, or a slot's manifest."""
+    with contextlib.suppress(UpdateError):
+        return manifests.split(_read(Path(folder) / "manifest"))[1]
     found = []
     for path in sorted(Path(folder).glob("*.sig")):
         try:
