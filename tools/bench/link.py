@@ -37,7 +37,7 @@ from tools.emulator import load as load_scenario
 from tools.emulator.chaos import Chaos
 from tools.emulator.chaos import load as load_link
 from tools.emulator.vehicle import Vehicle
-from tools.room import explode, keys
+from tools.room import keys
 from tools.room.dating import Dating
 from tools.room.sqlite import SqliteStore
 
@@ -66,6 +66,7 @@ class _Watch:
         self.panics = []  # second of each pressed panic's row
         self.releases = 0
         self.frames = []  # (second, lane, bytes)
+        self.positions = []  # (second, its uptime), newest positions one after the other
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -89,6 +90,7 @@ class _Watch:
                         "SELECT id, lane, length(plaintext) FROM frames WHERE id > ? ORDER BY id",
                         (frame,),
                     ).fetchall()
+                    newest = db.execute("SELECT session, t FROM last_positions").fetchone()
                 except sqlite3.Error:
                     continue  # the room is still making it
                 at = time.monotonic()
@@ -101,6 +103,8 @@ class _Watch:
                         self.releases += 1
                 for _, lane, size in frames:
                     self.frames.append((at, lane, size + _OVERHEAD))
+                if newest and (not self.positions or newest[1] != self.positions[-1][1]):
+                    self.positions.append((at, newest[1]))
 
     def _is_there(self):
         return self._database.exists() and self._database.stat().st_size > 0
@@ -256,24 +260,19 @@ def _reconnect(rig):
     """(ms from CONNACK until the newest position is in the room, its age in ms at CONNACK)."""
     rig.link.do("down", 4)
     rig.wait(lambda: rig.status()["link"] != "online", "the link's end")
-    time.sleep(0.5)
-    known = len(rig.watch.frames)
     before = rig.link.answered
     rig.wait(lambda: rig.link.answered > before, "a new connection")
     connack, wall = rig.link.answered, time.time_ns() // 1000000
-    rig.wait(lambda: "t" in [row[1] for row in rig.watch.frames[known:]], "a live frame")
-    first = next(row[0] for row in rig.watch.frames[known:] if row[1] == "t")
-    return (first - connack) * 1000, wall - _newest_utc(rig)
+    rig.wait(lambda: rig.watch.positions[-1][0] > connack, "a position")
+    at, uptime = next(row for row in rig.watch.positions if row[0] > connack)
+    return (at - connack) * 1000, wall - _utc(rig, uptime)
 
 
-def _newest_utc(rig):
+def _utc(rig, uptime):
+    """UTC of the running agent's uptime."""
     store = SqliteStore(rig.database, readonly=True)
     try:
-        session = store.sessions(VEHICLE)[-1]
-        dating = Dating(store.anchors(session))
-        live = [f for f in store.frames(session) if f.lane == "t"]
-        rows, _ = explode.explode(live[-1].plaintext)
-        return dating.utc(max(row[1] for row in rows if row[0] == records.POSITION))
+        return Dating(store.anchors(store.sessions(VEHICLE)[-1])).utc(uptime)
     finally:
         store.close()
 
