@@ -203,6 +203,13 @@ def test_the_whole_agent_is_released_installed_and_runs_from_its_slot(target, fl
     assert done.returncode == 0 and "usage: python -m agent" in done.stdout, done.stderr
 
 
+def test_what_a_target_goes_without_is_there_for_the_others():
+    for target in builder.TARGETS.values():
+        for name in target.without:
+            assert (builder.ROOT / name).exists(), name
+    assert "agent/port/esp32.mpy" in builder.collect("esp32")
+
+
 def test_the_boot_code_stands_alone():
     """Its copies lie beside the slots: what they import must be there without any release."""
     for path in folder.BASE.values():
