@@ -102,7 +102,8 @@ class Link:
         self._session = session
         self.proved = False
         if self.state == ONLINE:
-            self._owed = now
+            if self._owed is None:
+                self._owed = now
             self._send_open(session.sid, session.open_bytes, now)
 
     def connected(self, now):

@@ -257,6 +257,19 @@ def test_behind_the_only_broker_a_silent_room_is_subscribed_to_again_then_connec
     )
 
 
+def test_a_new_session_does_not_begin_the_wait_for_a_silent_room_anew():
+    car = Car()
+    car.connect()
+    settle(car, 0)
+    car.keep((CRUMB,))
+    subscribed = []
+    for now in range(0, 4 * ROOM_MS, 1000):
+        if now % (ROOM_MS // 2) == 0:
+            car.take_session("at %d" % now, now)
+        subscribed += [now for what in step(car, now) if what == "subscribe d"]
+    assert subscribed[0] == ROOM_MS
+
+
 def test_a_file_that_could_not_be_read_is_tried_again_without_a_new_connection():
     car = Car([("old", (ALERT, FINE))])
     car.journal.flush()
