@@ -203,10 +203,19 @@ def test_the_whole_agent_is_released_installed_and_runs_from_its_slot(target, fl
     assert done.returncode == 0 and "usage: python -m agent" in done.stdout, done.stderr
 
 
-def test_what_a_target_goes_without_is_there_for_the_others():
-    for target in builder.TARGETS.values():
-        for name in target.without:
+def test_a_chip_gets_what_it_can_import_and_no_more():
+    """A module of the port that stands on what only CPython has is named in `without`."""
+    strangers = ("cryptography", "ctypes", "fcntl", "msgpack", "paho", "serial", "socketcan")
+    for target in ("esp32", "unix"):
+        without = builder.TARGETS[target].without
+        for name in without:
             assert (builder.ROOT / name).exists(), name
+        for path in (builder.ROOT / "agent/port").glob("*.py"):
+            name = path.relative_to(builder.ROOT).as_posix()
+            words = path.read_text().split()
+            firsts = {b.split(".")[0] for a, b in zip(words, words[1:], strict=False)
+                      if a in ("import", "from")}  # fmt: skip
+            assert name in without or not firsts & set(strangers), name
     assert "agent/port/esp32.mpy" in builder.collect("esp32")
 
 

@@ -25,7 +25,12 @@ class Target:
     without: tuple = ()
 
 
-_CPYTHON = ("agent/port/cpython.py", "agent/port/mqtt_paho.py", "agent/port/socketcan.py")
+_CPYTHON = (
+    "agent/port/cpython.py",
+    "agent/port/kernel_clock.py",
+    "agent/port/mqtt_paho.py",
+    "agent/port/socketcan.py",
+)
 TARGETS = {
     "pi": Target(("pi",), False),
     "esp32": Target((), True, (*_CPYTHON, "agent/port/unix.py")),
