@@ -29,6 +29,7 @@ class Condition:
         self._kept = self._read()
         self._keep_at = 0
         self._codes = {}  # kind -> the trouble codes that were told last
+        self.on_done = None  # called with the name of an order, its result, and why it failed
         settings = {"signals": config["signals"], "memory": self._kept}
         if not config["sleep"]:
             settings["asleep_ms"] = 0
@@ -61,6 +62,22 @@ class Condition:
     def moving(self):
         """The car drives, as GPS says."""
         self.obd.moving(self._now())
+
+    def scan(self):
+        """Orders everything about the car; `on_done` brings it. Why not, or None."""
+        if self.obd.order_scan():
+            return None
+        return "the car does not answer now, or another order is under way"
+
+    def clear(self):
+        """Orders the trouble codes cleared, as a technician does. Why not, or None."""
+        from agent.obd.services import CLEAR_ORDER, ServiceRefused
+
+        try:
+            self.obd.order_clear(CLEAR_ORDER, self._now())
+        except ServiceRefused as e:
+            return str(e)
+        return None
 
     # The line
 
@@ -127,8 +144,15 @@ class Condition:
             self._on_event("obd_adapter", t, event[1], event[2])
         elif kind == "cleared":
             self._on_event("dtc_cleared", t, int(event[1]), event[2])
+            self._done("clear", None, None if event[1] else event[2])
+        elif kind == "scan":
+            self._done("scan", event[1], None)
         elif kind == "error":
             self._log.fault(t, "obd", event[1], str(event[2]))
+
+    def _done(self, name, result, why):
+        if self.on_done:
+            self.on_done(name, result, why)
 
     # What was learned
 

@@ -7,9 +7,7 @@ import json
 
 from agent.const import const
 from agent.gps.settings import SettingsError, from_config
-from agent.reporting import MIN_ERROR_CM, PROFILES
-from agent.zones import MAX_LIMIT, MAX_ZONES, ZoneError
-from agent.zones import check as check_zones
+from agent.reporting import MAX_LIMIT, MAX_ZONES, MIN_ERROR_CM, PROFILES
 
 
 class ConfigError(Exception):
@@ -90,6 +88,7 @@ SCHEMA = {
             "set_baud": Key("int", 115200, choices=_BAUDS, null=True),  # null: as it is found
             "period_ms": Key("int", 1000, 50, 10000),
             "save": Key("bool", False),
+            "sky": Key("bool", False),  # satellites in view
             "gpsd": Optional(
                 {
                     "host": Key("str", "127.0.0.1", 1, 253),
@@ -168,10 +167,14 @@ def check(raw):
     if config["reporting"]["profile"] not in names:
         text = "reporting.profile: no profile %r; there are %s"
         raise ConfigError(text % (config["reporting"]["profile"], ", ".join(names)))
-    try:
-        check_zones(config["reporting"]["zones"], names)
-    except ZoneError as e:
-        raise ConfigError("reporting.%s" % e)
+    if config["reporting"]["zones"]:
+        from agent.zones import ZoneError
+        from agent.zones import check as check_zones
+
+        try:
+            check_zones(config["reporting"]["zones"], names)
+        except ZoneError as e:
+            raise ConfigError("reporting.%s" % e)
     _check_gps(config["gps"])
     _check_obd(config["obd"])
     for c in config["vehicle"]:

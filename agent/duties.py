@@ -1,7 +1,7 @@
 """What the commands of the registry do: calls into the parts, and the answer as plain data.
 
 `run(name, arguments, now)` returns what JSON can hold, or raises CommandError. Nothing here waits:
-what takes time is begun, and tells by events how it goes on.
+what takes time is begun, LATER is returned, and whoever does it tells in the end.
 """
 
 import json
@@ -14,6 +14,7 @@ from agent.zones import check as check_zones
 
 _MAX_ZONES_BYTES = const(65536)  # 64 zones of 32 corners
 MAX_MESSAGES = 4  # to the crew, kept for whoever shows them
+LATER = ()  # stands for a result that is still to come
 
 
 class Duties:
@@ -29,6 +30,8 @@ class Duties:
             "report": self._report,
             "profile": self._profile,
             "zones": self._zones,
+            "scan": self._scan,
+            "clear": self._clear,
             "journal": self._journal,
             "log": self._log,
             "counters": self._counters,
@@ -82,6 +85,22 @@ class Duties:
             raise CommandError("zones are not kept: %s" % e)
         tracking.set_zones(rows, now)
         return {"zones": len(rows)}
+
+    def _scan(self, now):
+        return self._begun("scan", self._obd("scan").scan())
+
+    def _clear(self, now):
+        return self._begun("clear", self._obd("clear").clear())
+
+    def _obd(self, name):
+        if self._app.obd is None:
+            raise CommandError("%s: there is no OBD line in the configuration" % name)
+        return self._app.obd
+
+    def _begun(self, name, why):
+        if why is not None:
+            raise CommandError("%s: %s" % (name, why))
+        return LATER
 
     def _journal(self, now):
         journal = self._app.journal

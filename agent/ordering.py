@@ -29,7 +29,8 @@ class Ordering:
         self._role = role
         self._event = event
         self._fault = fault
-        self._orders = self._duties = self._refusal = None
+        self._orders = self._duties = self._refusal = self._later = None
+        self._under_way = {}  # name -> order that somebody else carries out
         self._flag = asyncio.Event()
         self.messages = []
 
@@ -54,8 +55,11 @@ class Ordering:
             return
         from agent.comms.orders import Orders
         from agent.console.commands import ROLES, CommandError, check
-        from agent.duties import Duties
+        from agent.duties import LATER, Duties
 
+        if self._app.obd:
+            self._app.obd.on_done = self._ended
+        self._later = LATER
         self._orders = Orders(check, ROLES.index(self._role))
         self._duties = Duties(self._app, self.messages, ZONES)
         self._refusal = CommandError
@@ -89,6 +93,23 @@ class Ordering:
             self._fault("orders", e)
             self._orders.refused(order, "%s failed: %s" % (order.name, type(e).__name__))
             return
+        if data is self._later:
+            self._under_way[order.name] = order
+        else:
+            self._end(order, data)
+
+    def _ended(self, name, data, why):
+        """Whoever carried it out has come to an end."""
+        order = self._under_way.pop(name, None)
+        if order is None:
+            return
+        if why is None:
+            self._end(order, data)
+        else:
+            self._orders.refused(order, why)
+        self._tell()
+
+    def _end(self, order, data):
         if data is not None and not self._result(order.id, data):
             self._orders.refused(order, "%s: the answer is too long" % order.name)
             return

@@ -48,7 +48,7 @@ class Positioning:
 
             self.gpsd = Gpsd(config["gpsd"]["device"], None, self.quality)
         else:
-            self.receiver = Receiver(from_config(config), self.quality, has_sky=True)
+            self.receiver = Receiver(from_config(config), self.quality, config["sky"])
         self.counters = (self.gpsd or self.receiver).counters
         self.sky = None if self.gpsd else self.receiver.sky
 

@@ -69,6 +69,11 @@ _FAR = const(
 _FAST = (signals.by_name("speed"), signals.by_name("rpm"))
 _MEDIUM = (signals.by_name("load"), signals.by_name("throttle"))
 
+MAX_LIMIT = 300  # km/h: of a profile or a zone
+MAX_ZONES = (
+    64  # each fix is measured at every one (`zones.py`, which is imported when there are any)
+)
+
 # Columns: name, ms between positions while moving, the same while standing, metres, degrees,
 # ms until a batch is sent while connected, ms between readings (fast, medium, slow signals), cm
 # that the drawn track may be wrong (0: no bound, the rhythm decides), speed limit km/h (0: none).

@@ -11,9 +11,24 @@ from agent.driving import Driving
 from agent.gps.quality import REASON_RECKONED, REASON_STANDING
 from agent.records import CRUMB, FINE, STANDING
 from agent.reporting import Reporting, position_record, profiles
-from agent.zones import Zones
 
 LOST_MS = 10000  # without a fix by the receiver for so long GPS is told to be lost
+
+
+class _Nowhere:
+    """In place of `zones.Zones` where there are none."""
+
+    def feed(self, record, now):
+        return ()
+
+    def inside(self):
+        return ()
+
+    def profile(self):
+        return None
+
+    def limit(self):
+        return 0
 
 
 class Tracking:
@@ -29,7 +44,7 @@ class Tracking:
         self._urgent = None  # the profile that the inputs ask for, or None
         self._ordered = None  # the one that the room asks for, or None
         self.reporting = Reporting(self._profiles[self._usual])
-        self.zones = Zones(config["zones"], list(self._profiles))
+        self.zones = self._made_zones(config["zones"])
         self.driving = Driving()
         self.driving.set_limit(self.profile.limit)
         self.position = None  # the last POSITION record, recorded or not
@@ -92,7 +107,7 @@ class Tracking:
     def set_zones(self, rows, now):
         """These rows, which `zones.check` accepts, take the place of the ones in force."""
         before = [zone.name for zone in self.zones.inside()]
-        self.zones = Zones(rows, list(self._profiles))
+        self.zones = self._made_zones(rows)
         if self.position is not None:
             self._cross(now, before)
         inside = [zone.name for zone in self.zones.inside()]
@@ -100,6 +115,13 @@ class Tracking:
             if name not in inside:
                 self._event("zone_leave", now, name)
         self._choose(now)
+
+    def _made_zones(self, rows):
+        if not rows:
+            return _Nowhere()
+        from agent.zones import Zones  # 7 KB of a chip's heap
+
+        return Zones(rows, list(self._profiles))
 
     def poll(self, now, is_leaving):
         """What is due by time alone; call it a few times a second while the link is up or not.

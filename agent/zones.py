@@ -13,14 +13,13 @@ import math
 
 from agent.const import const
 from agent.records import QUALITY_MASK
+from agent.reporting import MAX_LIMIT, MAX_ZONES
 
-MAX_ZONES = 64  # each fix is measured at every one
 MAX_CORNERS = 32
 MAX_NAME = 24  # as a profile's
 MAX_METRES = 50000  # radius: beyond it the Earth is not flat enough
 _MAX_EXTENT = const(1000000)  # micro-degrees (110 km) from a polygon's first corner to any other
 MIN_METRES = 5  # below it a receiver's noise decides
-MAX_LIMIT = 300  # km/h
 MAX_DWELL = 86400  # s
 # Outside by more than this is left: a receiver in a street is seldom wrong by more, and a car at
 # city speed has gone so far in two seconds.

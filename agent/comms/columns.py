@@ -21,17 +21,17 @@ one, repeat the value before and take no bits. The flags are therefore the first
 What form a column gets is the encoder's choice: it decides about bytes, never about right or wrong.
 """
 
-from agent.comms.rice import Reader, RiceError, Writer, length, size, unzigzag, zigzag
+from agent.comms.rice import Writer, length, size, zigzag
 from agent.const import const
 
-_UNITS = (1, 10, 100, 1000)
+UNITS = (1, 10, 100, 1000)
 # Shapes: (order, is sparse), the commoner first, as they take fewer bits.
-_SHAPES = ((1, False), (2, False), (1, True), (2, True), (0, False), (0, True))
-_K_BITS = const(4)
+SHAPES = ((1, False), (2, False), (1, True), (2, True), (0, False), (0, True))
+K_BITS = 4
 _MAX_K = const(15)
-_LARGE = const(6)  # a residual of 6 * 2^k, zig-zagged, is large
-_MORE = const(3)  # bits that k has more after a large one
-_GAP_K = const(2)
+LARGE = 6  # a residual of 6 * 2^k, zig-zagged, is large
+MORE = 3  # bits that k has more after a large one
+GAP_K = 2
 
 
 class Kind:
@@ -79,41 +79,41 @@ def pack(columns, kinds):
 def _put_column(writer, rows, modulus):
     """Form and residuals of rows that count from the first value."""
     index = _unit(rows)
-    unit = _UNITS[index]
+    unit = UNITS[index]
     if unit > 1:
         rows = [row // unit for row in rows]
     order, is_sparse, k, residuals = _choose(rows, modulus // unit)
-    writer.code(_SHAPES.index((order, is_sparse)), 0)
+    writer.code(SHAPES.index((order, is_sparse)), 0)
     writer.code(index, 0)
-    writer.put(k, _K_BITS)
+    writer.put(k, K_BITS)
     if is_sparse:
         _put_sparse(writer, residuals, k)
         return
-    large = _LARGE << k
+    large = LARGE << k
     more = k
     for z in residuals:
         writer.code(z, more)
-        more = k + _MORE if z >= large else k
+        more = k + MORE if z >= large else k
 
 
 def _put_sparse(writer, residuals, k):
     gap = 1
     for z in residuals:
         if z:
-            writer.code(gap, _GAP_K)
+            writer.code(gap, GAP_K)
             writer.code(z - 1, k)
             gap = 1
         else:
             gap += 1
     if gap > 1:
-        writer.code(0, _GAP_K)
+        writer.code(0, GAP_K)
 
 
 def _unit(rows):
     """Index of the largest unit that all rows are multiples of; 0 where they are all 0."""
-    index = len(_UNITS) - 1 if any(rows) else 0
+    index = len(UNITS) - 1 if any(rows) else 0
     for row in rows:
-        while row % _UNITS[index]:
+        while row % UNITS[index]:
             index -= 1
         if not index:
             break
@@ -135,7 +135,7 @@ def _residuals(rows, order, k, modulus):
         if order == 2:
             last += step + d
             step += d if z >= large else d >> 1
-            large = _LARGE << k
+            large = LARGE << k
         elif order:
             last = row
     return out
@@ -174,76 +174,3 @@ def _cost(residuals, k):
         q = z >> k
         bits += q + 1 + k if q < 4 else size(z, k)
     return bits
-
-
-def unpack(data, n, kinds):
-    """Lists of n integers, one for each of `kinds`. Raises RiceError. n is the caller's to cap:
-    rows that repeat take no bytes."""
-    reader = Reader(data)
-    columns = []
-    for kind in kinds:
-        first = unzigzag(reader.code(kind.first_k))
-        values = [first] * n
-        columns.append(values)
-        is_repeating = bool(kind.held and n > 1 and reader.take(1))
-        coded = kind.coded(columns[0], is_repeating)
-        if not coded:
-            continue
-        rows = _take_column(reader, len(coded))
-        at = 0
-        for i in range(1, n):
-            values[i] = values[i - 1]
-            if at < len(coded) and coded[at] == i:
-                values[i] = first + rows[at]
-                if kind.modulus:
-                    values[i] %= kind.modulus
-                at += 1
-    reader.finish()
-    return columns
-
-
-def _take_column(reader, count):
-    """`count` rows as they count from the first value."""
-    shape, index, k = reader.code(0), reader.code(0), reader.take(_K_BITS)
-    if shape >= len(_SHAPES) or index >= len(_UNITS):
-        raise RiceError("a column of shape %d, unit %d" % (shape, index))
-    order, is_sparse = _SHAPES[shape]
-    residuals = _take_sparse(reader, count, k) if is_sparse else _take_dense(reader, count, k)
-    rows = []
-    row = step = large = 0
-    for z in residuals:
-        d = unzigzag(z)
-        if order == 0:
-            row = d
-        elif order == 1:
-            row += d
-        else:
-            row += step + d
-            step += d if z >= large else d >> 1
-            large = _LARGE << k
-        rows.append(row * _UNITS[index])
-    return rows
-
-
-def _take_dense(reader, count, k):
-    residuals = []
-    more = k
-    for _ in range(count):
-        z = reader.code(more)
-        residuals.append(z)
-        more = k + _MORE if z >= _LARGE << k else k
-    return residuals
-
-
-def _take_sparse(reader, count, k):
-    residuals = [0] * count
-    at = -1
-    while at < count - 1:
-        gap = reader.code(_GAP_K)
-        if not gap:
-            break
-        at += gap
-        if at >= count:
-            raise RiceError("a residual beyond the last row")
-        residuals[at] = 1 + reader.code(k)
-    return residuals

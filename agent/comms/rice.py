@@ -11,9 +11,7 @@ Differences in what a car's sensors tell are mostly noise and small: Rice's code
 of ones: the tail grows as exponential Golomb codes do (Teuhola, 1978).
 """
 
-from agent.const import const
-
-_PLAIN = const(4)  # ones from which on the tail grows
+PLAIN = 4  # ones from which on the tail grows
 MAX_ONES = 60  # enough for 2^58 where k is 0; positions and times take less than 2^50
 
 
@@ -23,10 +21,6 @@ class RiceError(ValueError):
 
 def zigzag(v):
     return 2 * v if v >= 0 else -2 * v - 1
-
-
-def unzigzag(z):
-    return -((z + 1) >> 1) if z & 1 else z >> 1
 
 
 def length(z):
@@ -44,7 +38,7 @@ def length(z):
 def size(z, k):
     """Bits that z takes in the code with parameter k."""
     q = z >> k
-    return q + 1 + k if q < _PLAIN else 2 * length(q - 2) + 2 + k
+    return q + 1 + k if q < PLAIN else 2 * length(q - 2) + 2 + k
 
 
 class Writer:
@@ -69,7 +63,7 @@ class Writer:
     def code(self, z, k):
         """z >= 0 with parameter k. Raises RiceError."""
         q = z >> k
-        if q < _PLAIN:
+        if q < PLAIN:
             self.put(((2 << q) - 2) << k | z & ((1 << k) - 1), q + 1 + k)
             return
         ones = length(q - 2) + 2
@@ -84,41 +78,3 @@ class Writer:
         if self._count:
             self.put(0, 8 - self._count)
         return bytes(self._out)
-
-
-class Reader:
-    """The other way. Each method raises RiceError."""
-
-    def __init__(self, data):
-        self._data = data
-        self._at = 0
-        self._acc = 0
-        self._count = 0
-
-    def take(self, bits):
-        while self._count < bits:
-            if self._at >= len(self._data):
-                raise RiceError("columns end too early")
-            self._acc = self._acc << 8 | self._data[self._at]
-            self._at += 1
-            self._count += 8
-        self._count -= bits
-        value = self._acc >> self._count
-        self._acc &= (1 << self._count) - 1
-        return value
-
-    def code(self, k):
-        ones = 0
-        while self.take(1):
-            ones += 1
-            if ones > MAX_ONES:
-                raise RiceError("more than %d ones" % MAX_ONES)
-        if ones < _PLAIN:
-            return ones << k | self.take(k)
-        bits = k + ones - 3
-        return (2 << k) + (1 << bits) + self.take(bits)
-
-    def finish(self):
-        """Nothing but the zero bits of the last byte may be left."""
-        if self._at < len(self._data) or self._acc:
-            raise RiceError("bytes are left over")

@@ -8,7 +8,7 @@ What a command does is not here: the application hands the checked call on by it
 """
 
 from agent.log import MAX_LINES
-from agent.zones import MAX_ZONES
+from agent.reporting import MAX_ZONES
 
 LOOK = 0  # changes nothing
 SERVICE = 1  # changes how the gateway works
@@ -34,6 +34,20 @@ COMMANDS = (
         (("rows", "rows", REQUIRED, 0, MAX_ZONES),),
         "these zones take the place of the ones in force, also after a restart",
         "zones []",
+    ),
+    (
+        "scan",
+        LOOK,
+        (),
+        "everything about the car, between the polls: some seconds to minutes",
+        "scan",
+    ),
+    (
+        "clear",
+        SERVICE,
+        (),
+        "clears the trouble codes; only while the engine is known to stand still",
+        "clear",
     ),
     ("journal", LOOK, (), "what is kept, sent, acknowledged and lost", "journal"),
     (

@@ -65,7 +65,8 @@ def from_config(config):
         return None
     first = config["baud"]
     bauds = [first] + [baud for baud in BAUDS if baud != first]  # noqa: RUF005
-    return Settings(config["set_baud"], bauds, config["period_ms"], save=config["save"])
+    sentences = (b"RMC", b"GGA", b"GSA", b"GSV") if config["sky"] else (b"RMC", b"GGA", b"GSA")
+    return Settings(config["set_baud"], bauds, config["period_ms"], sentences, save=config["save"])
 
 
 def steps(settings, modern, baud):

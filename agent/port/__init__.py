@@ -39,7 +39,6 @@ from agent.port.errors import (  # noqa: F401
     TcpError,
     UartError,
 )
-from agent.port.tcp import TcpLine
 
 NAME = _impl.NAME
 Aead = _impl.Aead
@@ -64,6 +63,8 @@ x25519_steps = _impl.x25519_steps
 
 
 async def open_tcp(host, port, ms):
+    from agent.port.tcp import TcpLine  # only who asks gpsd needs it
+
     return await TcpLine.open(host, port, ms, _impl.within)
 
 

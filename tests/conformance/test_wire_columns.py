@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agent.comms import batch, columns
+from agent.comms import batch, columns, unbatch
 from agent.records import HAS_ALT, HAS_HEADING, HAS_SATS, HAS_SPEED, POSITION, VALUE
 from tests.conformance import test_wire_format as reader
 from tools.bench import wire
@@ -35,7 +35,7 @@ def walks(draw):
 @settings(max_examples=300, deadline=None)
 def test_a_column_reads_the_same_by_the_document(values):
     data = columns.pack([values], (columns.Kind(9),))
-    assert columns.unpack(data, len(values), (columns.Kind(9),)) == [values]
+    assert unbatch.unpack(data, len(values), (columns.Kind(9),)) == [values]
     assert reader.columns(data, len(values), [(9, 0)]) == [values]
 
 
@@ -73,7 +73,7 @@ def encoded(rows):
 @settings(max_examples=300, deadline=None)
 def test_a_track_reads_the_same_by_the_document(rows):
     plaintext = encoded(rows)
-    assert batch.decode(plaintext) == rows
+    assert unbatch.decode(plaintext) == rows
     assert reader.records(plaintext) == [list(row) for row in rows]
 
 
@@ -91,8 +91,8 @@ def test_an_hour_of_driving_reads_the_same_by_the_document():
 @settings(max_examples=500, deadline=None)
 def test_any_bytes_are_records_or_a_batch_error(data, n):
     for section in ([POSITION, n, data], [VALUE, 1, n, data]):
-        with contextlib.suppress(batch.BatchError):
-            assert len(batch.decode(msgpack.packb([section]))) == n
+        with contextlib.suppress(unbatch.BatchError):
+            assert len(unbatch.decode(msgpack.packb([section]))) == n
 
 
 @given(tracks(), st.data())
@@ -101,12 +101,12 @@ def test_a_changed_track_is_records_or_a_batch_error(rows, data):
     plaintext = bytearray(encoded(rows))
     at = data.draw(st.integers(0, len(plaintext) - 1))
     plaintext[at] ^= data.draw(st.integers(1, 255))
-    with contextlib.suppress(batch.BatchError):
-        batch.decode(bytes(plaintext))
+    with contextlib.suppress(unbatch.BatchError):
+        unbatch.decode(bytes(plaintext))
 
 
 def test_what_claims_more_rows_than_a_frame_has_is_refused_before_it_fills_the_memory():
     still = columns.pack([[1] * 600] * 2, (columns.Kind(24), columns.Kind(9)))
     plaintext = msgpack.packb([[VALUE, 1, 600, still]] * 200)
-    with pytest.raises(batch.BatchError, match="4096"):
-        batch.decode(plaintext)
+    with pytest.raises(unbatch.BatchError, match="4096"):
+        unbatch.decode(plaintext)

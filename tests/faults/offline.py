@@ -13,7 +13,7 @@ import sys
 
 from agent import port
 from agent.clock import Clock
-from agent.comms import batch
+from agent.comms import unbatch
 from agent.comms.journal import Journal
 from agent.comms.reader import Reader
 from agent.recorder import Recorder
@@ -91,7 +91,7 @@ class Drive:
                 if found is None:
                     break
                 segment, number, frame = found
-                take(lane, segment.sid, number, batch.decode(text(frame)))
+                take(lane, segment.sid, number, unbatch.decode(text(frame)))
         for session in self.sessions:
             self.journal.acknowledge(session.sid, session.next_number, [])
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from agent.comms import batch
+from agent.comms import unbatch
 from agent.records import ALERT, CRUMB, EVENT, FINE, GAP, POSITION
 from tests.faults.offline import QUOTA_DAY, Drive
 from tests.support.micropython import HOW_TO_GET_IT, ROOT, environment, find
@@ -27,7 +27,7 @@ def observed(hours):
 
     def append(lane, plaintext, now):
         number = real(lane, plaintext, now)
-        made[drive.sessions[-1].sid, number] = lane, batch.decode(plaintext)
+        made[drive.sessions[-1].sid, number] = lane, unbatch.decode(plaintext)
         return number
 
     drive.journal.append = append

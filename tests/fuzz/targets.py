@@ -10,10 +10,11 @@ meets the next one.
 
 from agent import port
 from agent.comms import inbox, mqtt_packets, seal
-from agent.comms.batch import Batch, BatchError, decode
+from agent.comms.batch import Batch
 from agent.comms.mqtt import Mqtt, MqttOptions
 from agent.comms.orders import MAX_EVENTS, MAX_KNOWN, MAX_WAITING, Orders
 from agent.comms.seal import FrameBox, FrameError
+from agent.comms.unbatch import BatchError, decode
 from agent.console import commands
 from agent.gps.gpsd import MAX_LINE, Gpsd
 from agent.gps.receiver import Receiver

@@ -76,6 +76,21 @@ def test_every_order_is_carried_out_and_told(system):
     assert summary["left"] == 0 and not summary["faults"]
 
 
+def test_the_room_scans_a_car_and_clears_no_codes_while_its_engine_runs(system):
+    system.wait(lambda: ("obd_state", ["polling"]) in system.events(), 60, "the car's bus")
+    found = order(system, "scan", seconds=120)
+    assert found["state"] == "done", (found, system.agent_log())
+    result = found["result"]
+    assert result["vin"] == "VF1RFB00X56789012"
+    engine = result["ecus"][0]
+    assert engine["stored"] == ["P0133"] and engine["pending"] == ["P0420"]
+    assert 0x0C in engine["pids"] and "readiness" in engine and engine["freeze"]["code"] == "P0133"
+    found = order(system, "clear")
+    assert (found["state"], found["why"]) == ("refused", "service 04: the engine runs")
+    told = ("dtc_cleared", [0, "service 04: the engine runs"])
+    system.wait(lambda: told in system.events(), 20, "the attempt")
+
+
 def test_a_zone_from_the_room_switches_the_profile_within_a_fix_and_outlives_a_restart(system):
     zone = ["match", "pursuit", 0, 0, [33_595_060, -7_618_800, 20_000]]
     found = order(system, "zones", "rows=" + json.dumps([zone]))

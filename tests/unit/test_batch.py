@@ -1,5 +1,5 @@
 from agent import port
-from agent.comms import batch, columns
+from agent.comms import batch, columns, unbatch
 from agent.comms.columns import Kind
 from agent.records import ANCHOR, EVENT, GAP, POSITION, VALUE
 
@@ -24,7 +24,7 @@ def test_records_there_and_back():
         b.add(record, 70000)
     assert b.records == len(records) and b.is_full() and b.started == 70000
     plaintext = b.encode()
-    assert batch.decode(plaintext) == records
+    assert unbatch.decode(plaintext) == records
     assert len(plaintext) < 400
     b.clear()
     assert b.records == 0 and not b.is_full() and b.encode() == b"\x90"
@@ -35,7 +35,7 @@ def there_and_back(records):
     for record in records:
         b.add(record, 0)
     plaintext = b.encode()
-    assert batch.decode(plaintext) == records
+    assert unbatch.decode(plaintext) == records
     return plaintext
 
 
@@ -52,7 +52,7 @@ def test_what_is_not_known_comes_back_as_that_and_costs_nothing():
     b.add(position(0), 0)
     b.add(position(1, speed=9999, heading=123, flags=0x45), 0)
     b.add(position(2), 0)
-    assert batch.decode(b.encode()) == [
+    assert unbatch.decode(b.encode()) == [
         position(0), position(1, speed=None, heading=None, flags=0x45), position(2),
     ]  # fmt: skip
 
@@ -76,7 +76,7 @@ TRACK = columns.pack(
 
 
 def test_what_is_no_batch_is_refused():
-    assert len(batch.decode(port.packb([[POSITION, 1, TRACK]]))) == 1
+    assert len(unbatch.decode(port.packb([[POSITION, 1, TRACK]]))) == 1
     bad = (
         1, [1], [[]], [[9]], [["x"]], [[ANCHOR, 1, 2]], [[ANCHOR, "1", 2, 3, 4]],
         [[POSITION, 1]], [[POSITION, 100000, TRACK]], [[POSITION, 0, TRACK]],
@@ -88,25 +88,25 @@ def test_what_is_no_batch_is_refused():
     )  # fmt: skip
     for value in bad:
         try:
-            batch.decode(port.packb(value))
+            unbatch.decode(port.packb(value))
             raise AssertionError(value)
-        except batch.BatchError:
+        except unbatch.BatchError:
             pass
     for data in (b"", b"\xc1", b"\xdd\xff\xff\xff\xff"):
         try:
-            batch.decode(data)
+            unbatch.decode(data)
             raise AssertionError(data)
-        except batch.BatchError:
+        except unbatch.BatchError:
             pass
 
 
 def test_a_plaintext_holds_so_many_records_and_no_more():
     still = columns.pack([[1] * 600, [1] * 600], (Kind(24), Kind(9)))
-    assert len(batch.decode(port.packb([[VALUE, 1, 600, still]] * 6))) == 3600
+    assert len(unbatch.decode(port.packb([[VALUE, 1, 600, still]] * 6))) == 3600
     try:
-        batch.decode(port.packb([[VALUE, 1, 600, still]] * 7))
+        unbatch.decode(port.packb([[VALUE, 1, 600, still]] * 7))
         raise AssertionError
-    except batch.BatchError:
+    except unbatch.BatchError:
         pass
 
 
@@ -123,7 +123,7 @@ def test_noise_raises_nothing_else():
         if i % 3:
             section = [VALUE, 1, 1 + i % 20, bytes(data)]
         try:
-            good += len(batch.decode(port.packb([section])))
-        except batch.BatchError:
+            good += len(unbatch.decode(port.packb([section])))
+        except unbatch.BatchError:
             pass
     assert good

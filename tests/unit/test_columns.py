@@ -1,6 +1,6 @@
 """agent/comms/columns.py: columns of integers, there and back, in few bytes."""
 
-from agent.comms import columns
+from agent.comms import columns, unbatch
 from agent.comms.columns import Kind
 from agent.comms.rice import RiceError
 
@@ -10,7 +10,7 @@ ANGLE = (Kind(15, modulus=36000),)
 
 def there_and_back(values, kinds):
     data = columns.pack(values, kinds)
-    assert columns.unpack(data, len(values[0]), kinds) == values
+    assert unbatch.unpack(data, len(values[0]), kinds) == values
     return data
 
 
@@ -148,7 +148,7 @@ def test_every_cut_and_every_flipped_bit_is_refused_or_gives_rows():
     data = there_and_back(rows, kinds)
     for cut in range(len(data)):
         try:
-            columns.unpack(data[:cut], 20, kinds)
+            unbatch.unpack(data[:cut], 20, kinds)
             raise AssertionError(cut)
         except RiceError:
             pass
@@ -156,7 +156,7 @@ def test_every_cut_and_every_flipped_bit_is_refused_or_gives_rows():
         bad = bytearray(data)
         bad[bit // 8] ^= 1 << bit % 8
         try:
-            assert [len(c) for c in columns.unpack(bytes(bad), 20, kinds)] == [20] * 4
+            assert [len(c) for c in unbatch.unpack(bytes(bad), 20, kinds)] == [20] * 4
         except RiceError:
             pass
 
@@ -169,7 +169,7 @@ def test_noise_raises_nothing_else():
         data = bytes([next(source) & 255 for _ in range(next(source) % 30)])
         n = next(source) % 30 + 1
         try:
-            assert [len(c) for c in columns.unpack(data, n, kinds)] == [n] * 4
+            assert [len(c) for c in unbatch.unpack(data, n, kinds)] == [n] * 4
             good += 1
         except RiceError:
             pass

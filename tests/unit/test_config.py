@@ -110,6 +110,7 @@ def test_groups_may_be_left_out_or_null():
         "set_baud": 115200,
         "period_ms": 1000,
         "save": False,
+        "sky": False,
         "gpsd": None,
     }
     assert config.check(changed("inputs.panic", "17"))["inputs"] == {
@@ -132,7 +133,8 @@ def test_a_missing_key_is_named():
 
 def test_an_unknown_key_is_named_with_those_that_are_known():
     assert error(changed("gps.bauds", 9600)) == (
-        "unknown key gps.bauds; known are baud, configure, gpsd, period_ms, port, save, set_baud"
+        "unknown key gps.bauds; known are baud, configure, gpsd, period_ms, port, save, "
+        "set_baud, sky"
     )
     assert error(changed("speed", 1)) == (
         "unknown key speed; known are gps, inputs, journal, keys, mqtt, obd, orders, reporting, "

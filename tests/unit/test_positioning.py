@@ -6,7 +6,7 @@ from tests.support.lines import Lines
 
 UTC = 1790000000000
 UART = {"port": "/dev/null", "baud": 9600, "configure": True, "set_baud": 115200,
-        "period_ms": 1000, "save": False, "gpsd": None}  # fmt: skip
+        "period_ms": 1000, "save": False, "sky": False, "gpsd": None}  # fmt: skip
 
 
 class Bench:

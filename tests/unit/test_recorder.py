@@ -1,7 +1,7 @@
 """agent/recorder.py: when records become a frame in the journal, and what is in it."""
 
 from agent.clock import Clock
-from agent.comms import batch
+from agent.comms import batch, unbatch
 from agent.comms.journal import Journal, JournalError
 from agent.recorder import OFFLINE_MS, Recorder
 from agent.records import ALERT, ANCHOR, CRUMB, EVENT, FINE, GAP, POSITION, VALUE
@@ -23,7 +23,7 @@ class Car:
 
     def records(self, lane):
         """One list of records for each frame of the lane."""
-        return [batch.decode(text) for _, _, text in frames(self.journal, lane)]
+        return [unbatch.decode(text) for _, _, text in frames(self.journal, lane)]
 
 
 def value(t, raw=1):

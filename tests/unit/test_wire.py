@@ -3,7 +3,7 @@
 import json
 
 from agent import port
-from agent.comms import batch, inbox, seal
+from agent.comms import batch, inbox, seal, unbatch
 from agent.comms import session as sessions
 from agent.port import curve25519
 
@@ -76,4 +76,4 @@ def test_the_rooms_side_opens_them():
         number, plaintext = box.open(bytes.fromhex(frame["frame"]))
         assert number == frame["number"]
         want = [as_record(fields) for fields in frame["records"]]
-        assert sorted([str(r) for r in batch.decode(plaintext)]) == sorted([str(r) for r in want])
+        assert sorted([str(r) for r in unbatch.decode(plaintext)]) == sorted([str(r) for r in want])

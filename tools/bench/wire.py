@@ -16,7 +16,8 @@ from agent import port
 from agent.clock import Clock
 from agent.comms import mqtt_packets
 from agent.comms import session as sessions
-from agent.comms.batch import Batch, decode
+from agent.comms.batch import Batch
+from agent.comms.unbatch import decode
 from agent.gps.receiver import Receiver
 from agent.port import curve25519
 from agent.recorder import Recorder

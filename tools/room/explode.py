@@ -4,7 +4,7 @@ The frame is authentic, but an agent may have bugs, or be somebody else's: nothi
 its column gets further than here.
 """
 
-from agent.comms.batch import decode
+from agent.comms.unbatch import decode
 from agent.records import ANCHOR, EVENT, EVENT_CODES, GAP, POSITION, VALUE
 
 _EVENT_NAMES = {code: name for name, code in EVENT_CODES.items()}

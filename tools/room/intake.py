@@ -3,7 +3,7 @@
 Should the store refuse, this object is thrown away and the room's memory is as it was.
 """
 
-from agent.comms.batch import BatchError
+from agent.comms.unbatch import BatchError
 from agent.records import ANCHOR, EVENT, EVENT_CODES, GAP, POSITION, VALUE
 from tools.room.dating import Dating
 from tools.room.explode import event_fields, event_name, explode

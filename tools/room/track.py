@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from agent import signals
-from agent.comms.batch import BatchError
+from agent.comms.unbatch import BatchError
 from agent.records import EVENT, GAP, POSITION, QUALITY_MASK, VALUE
 from agent.reporting import AHEAD_MS, ahead
 from tools.room.dating import SOURCE_NAMES, Dating
