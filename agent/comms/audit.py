@@ -7,7 +7,7 @@ end, and the room is told it, too.
 """
 
 from agent.comms.intervals import merged
-from agent.comms.ledger import CUT
+from agent.comms.ledger import CUT, GONE
 from agent.comms.quota import THIN_ORDER
 from agent.records import ANY_LANE, GAP_BROKEN, GAP_POWER
 
@@ -17,6 +17,8 @@ def audit(shelf, ledger):
     StorageError; what was found until then stays."""
     for sid in _sessions(shelf, ledger):
         account = ledger.account(sid)
+        if account.how == GONE:
+            continue
         top = max(
             [account.top()]
             + [gap[3] for gap in ledger.gaps.of(sid)]
@@ -30,8 +32,7 @@ def audit(shelf, ledger):
         for first, last in holes(shelf, account, explained(shelf, ledger, account)):
             span = (first, last, last - first + 1)
             reason = GAP_POWER if is_cut else GAP_BROKEN
-            ledger.gaps.add(ANY_LANE, sid, span, reason, _between(shelf))
-            ledger.is_dirty = True
+            ledger.add_gap(ANY_LANE, sid, span, reason, shelf)
 
 
 def explained(shelf, ledger, account):
@@ -59,10 +60,6 @@ def _sessions(shelf, ledger):
         if segment.sid not in found:
             found.append(segment.sid)
     return found
-
-
-def _between(shelf):
-    return lambda lane, sid, first, last: shelf.has_between(None, sid, first, last)
 
 
 def holes(shelf, account, known):

@@ -316,8 +316,7 @@ class Journal:
     def _lose(self, lane, sid, span, reason):
         """Frames of the lane are in no segment any more; `span` as of `Shelf.span`."""
         if span:
-            self.ledger.gaps.add(lane, sid, span, reason, self.shelf.has_between)
-            self.ledger.is_dirty = True
+            self.ledger.add_gap(lane, sid, span, reason, self.shelf)
             self._look_at_reports(sid, span)
 
     def _look_at_reports(self, sid, span):

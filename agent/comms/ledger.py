@@ -9,12 +9,12 @@ one is begun, so nothing ever stands behind a torn entry.
 
 from agent import port
 from agent.comms import segment as seg
-from agent.comms.gaps import DONE, TAKEN, WAITS, Gaps
+from agent.comms.gaps import DONE, MAX_GAPS, TAKEN, WAITS, Gaps
 from agent.comms.intervals import merged, shortened
 
 LANE = "c"  # of the files' names and their entries
 FILE_BYTES = 4096  # a file is left when it is larger: it is read in one piece
-MAX_ACCOUNTS = 48  # sessions; with the following a snapshot stays below a frame's cap
+MAX_ACCOUNTS = 64  # sessions; with the following a snapshot stays below a frame's cap
 _MAX_DONE = 8  # sessions of which nothing is left to do, remembered
 _MAX_RANGES = 24  # of one session
 _MAX_ALL_RANGES = 96
@@ -25,6 +25,8 @@ SPARE = "spare"
 _SPARE_BYTES = 1024  # a block on either file system, and more than most snapshots
 CLEAN = "clean"  # how a session ended: with all its frames on the medium
 CUT = "cut"  # by a power cut, or killed: what had not been flushed is lost
+# ... and what of it had to be given up since is more than can be listed: nothing of it is left.
+GONE = "gone"
 
 
 class Account:
@@ -213,6 +215,27 @@ class Ledger:
         account.settled = shortened(merged(account.settled, below, ranges), _MAX_RANGES)
         self.freed += freed
         self.is_dirty = True
+
+    def add_gap(self, lane, sid, span, reason, shelf):
+        """A gap as of `Gaps.add`. Where there are too many, a session of which the journal has
+        nothing more takes one number in place of its gaps: all from there on is lost, as far as it
+        has not arrived."""
+        rows = self.gaps.rows
+        if len(rows) >= MAX_GAPS and not any([gap[6] == DONE for gap in rows]):
+            self._fold(sid, shelf)
+        self.gaps.add(lane, sid, span, reason, shelf.has_between)
+        self.is_dirty = True
+
+    def _fold(self, but, shelf):
+        here = set([segment.sid for segment in shelf.segments])
+        for account in self.accounts:
+            mine = self.gaps.of(account.sid)
+            if mine and account.end is not None and account.sid != but and account.sid not in here:
+                self.gaps.rows = [gap for gap in self.gaps.rows if gap[1] != account.sid]
+                first = account.settled[0] if account.settled else (0, -1)
+                account.end = 0 if first[0] else first[1] + 1
+                account.how, account.state = GONE, WAITS
+                return
 
     # Telling the room
 

@@ -8,6 +8,7 @@ which there is a highest number, and not with that of the frames.
 from agent import port
 from agent.comms.quota import THIN_ORDER
 from agent.const import const
+from agent.records import ANY_LANE
 
 _INDEXES = const(
     6
@@ -93,9 +94,9 @@ class Shelf:
         return False
 
     def has_between(self, lane, sid, first, last):
-        """True when frames of the lane (None: of any) in that span may still be delivered."""
+        """True when frames of the lane in that span may still be delivered."""
         for s in self.segments:
-            is_meant = s.sid == sid and s.left and (lane is None or s.lane == lane)
+            is_meant = s.sid == sid and s.left and lane in (ANY_LANE, s.lane)
             if is_meant and s.first <= last and s.last >= first:
                 return True
         return False

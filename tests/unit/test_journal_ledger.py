@@ -281,6 +281,29 @@ def yes(*_):
     return True
 
 
+def test_many_sessions_without_a_link_are_all_accounted_for():
+    journal, session = started(quota=20000)
+    made = {}  # sid -> numbers
+    for i in range(MAX_ACCOUNTS - 4):
+        made[session.sid] = fill(journal, (FINE, CRUMB, FINE)[i % 3], 9)
+        journal.flush()
+        journal, session = again(journal, f"{i}", quota=20000)
+    told, frames = [], []
+    for _ in range(4):
+        gaps, ends = journal.take_gaps(), journal.take_ends()
+        told += [(g[1], g[2], g[3]) for g in gaps] + [(sid, n, 1 << 32) for sid, n, _ in ends]
+        frames += [f[:2] for f in undelivered(journal)]
+    assert journal.counters["gaps_forgotten"] == journal.counters["accounts_forgotten"] == 0
+    assert len(set([sid for sid, _ in frames])) < len(made) - MAX_GAPS
+    assert len(told) > MAX_GAPS
+    for sid, numbers_made in made.items():
+        for n in numbers_made:
+            is_told = any([s == sid and first <= n <= last for s, first, last in told])
+            assert is_told or (sid, n) in frames, (sid, n)
+    once_more, _ = again(journal, "last", quota=20000)
+    assert once_more.counters["frames_cut"] == 0  # what is gone is not found missing again
+
+
 # The ledger's own files
 
 
