@@ -45,7 +45,6 @@ BUS_ERRORS = 3  # in a row, then the bus is searched again
 SEARCHING = (b"SEARCHING", b"BUS INIT")
 LOOK = b"ATI"
 SLEEP = (b"ATLP", b"STSLEEP")  # of an ELM327, of an STN
-ALL_ECUS = b"ATAR"
 TIMEOUT_UNIT = 4096  # µs of one unit of ATST
 MAX_TIMEOUT = 0xFF
 
@@ -320,8 +319,8 @@ class Driver:
             found = millivolts(texts[0]) if texts else None
             if found is not None:
                 self._events.append(("voltage", found))
-        elif sent == ALL_ECUS:
-            self._setup.focus = None
+        elif sent in setup.SHOW_ALL:
+            self._setup.shown_all(kind)
         elif sent.startswith(b"ATCRA"):
             self._setup.memory["focus"] = kind == DONE
             if kind == DONE:

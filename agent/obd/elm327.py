@@ -25,7 +25,6 @@ ever sent. Lines are read in answer.py.
 
 from agent.obd import services
 from agent.obd.driver import (
-    ALL_ECUS,
     ASLEEP,
     BUSLESS,
     DOWN,
@@ -99,7 +98,7 @@ class Elm(Driver):
         cannot, `focus` stays None and memory["focus"] becomes False."""
         self._wanted_focus = ecu
         if ecu is None:
-            return self._set(ALL_ECUS, now)
+            return self._set(self._setup.show_all, now)
         return self._set(b"ATCRA" + (b"%03X" if ecu < 0x800 else b"%08X") % ecu, now)
 
     def search(self, now):

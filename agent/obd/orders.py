@@ -15,16 +15,18 @@ _RPM = const(0x0C)
 class Clearing:
     """Service 04, clear trouble codes: the one request that changes something in the car.
 
-    The engine's speed is asked for first, and only where every ECU that knows it says that the
+    The engine's speed is asked for first, and only where every ECU that has it says that the
     engine stands still does the request come into being (services.clear_request()).
     event: ("cleared", done, reason).
     """
 
-    def __init__(self, order):
-        """`order`: services.CLEAR_ORDER, as the technician gave it. Raises ServiceRefused."""
+    def __init__(self, order, ecus):
+        """`order`: services.CLEAR_ORDER, as the technician gave it; `ecus`: those that have an
+        engine speed. Raises ServiceRefused."""
         if order != services.CLEAR_ORDER:
             raise services.ServiceRefused("service 04: nobody ordered it")
         self._order = order
+        self._ecus = ecus
         self._rpm = None
         self._rpm_at = None
         self.event = None
@@ -45,20 +47,24 @@ class Clearing:
         self.event = ("cleared", False, reason)
 
     def _engine_told(self, messages, clean):
-        """The engine's speed, by whichever ECU says most."""
-        for _, payload, at in messages:
+        """The engine's speed, by whichever ECU says most; one that is not heard may be the one
+        whose engine runs."""
+        missing = list(self._ecus)
+        for ecu, payload, at in messages:
             try:
                 start = services.live(payload, bytes([_RPM]))[0][1]
             except services.ReplyError:
                 clean = False
                 continue
+            if ecu in missing:
+                missing.remove(ecu)
             told = payload[start] << 8 | payload[start + 1]
             if self._rpm is None or told > self._rpm:
                 self._rpm, self._rpm_at = told, at
-        if self._rpm is None or not clean:
-            self.lost("service 04: the engine's speed is not known")
-        elif self._rpm:
+        if self._rpm:
             self.lost("service 04: the engine runs")
+        elif self._rpm is None or missing or not clean:
+            self.lost("service 04: the engine's speed is not known")
 
     def _told(self, messages):
         """An ECU that has cleared its codes says 44 and nothing else."""

@@ -167,7 +167,8 @@ class Obd:
             raise services.ServiceRefused("service 04: another order is under way")
         from agent.obd.orders import Clearing  # seldom used
 
-        self._order = Clearing(order)
+        maps = self._polling.maps
+        self._order = Clearing(order, [e for e in maps.ecus if maps.supports(e, plan.RPM)])
 
     def order_scan(self, tests=False):
         """Everything about the car once, between the polls; an event ("scan", ...) brings it.

@@ -33,7 +33,7 @@ STEPS = (
     b"",  # patience in the change of the rate
     b"",  # the change
     b"ATRV",
-    b"ATAR",  # show all ECUs again, where one alone was wanted
+    b"",  # show all ECUs again, where one alone was wanted
     b"",  # ATSP with the protocol that worked last, or 0: search
     b"",  # the first request
     b"ATDPN",
@@ -50,6 +50,7 @@ _ALL_ECUS = const(12)
 _PROTOCOL = const(13)
 _REQUEST = const(14)
 _NUMBER = const(15)
+SHOW_ALL = (b"ATCRA", b"ATAR")
 _WARM = b"ATWS"  # a reset that keeps the rate of the line
 _FORGET = b"ATFE"  # after ERR94: forget events, else CAN stays blocked
 # Commands that are left out once the adapter answered "?" to them
@@ -114,6 +115,19 @@ class SetUp:
     def is_stn(self):
         return self._firmware is not None
 
+    @property
+    def show_all(self):
+        """The command that shows all ECUs' answers: the one without an address came later."""
+        return SHOW_ALL[1 if SHOW_ALL[0].decode() in self.memory["unsupported"] else 0]
+
+    def shown_all(self, kind):
+        """What came of it."""
+        first = SHOW_ALL[0].decode()
+        if kind == UNSUPPORTED and first not in self.memory["unsupported"]:
+            self.memory["unsupported"].append(first)
+        else:
+            self.focus = None
+
     def restart(self, forget=False, blocked=False):
         """From the beginning; `forget`: the adapter may want its event memory cleared, `blocked`:
         it has said so."""
@@ -143,6 +157,8 @@ class SetUp:
             return _FORGET, COMMAND_MS
         if step in (_PATIENCE, _CHANGE):
             return self._rate.wanted(self.is_stn)[step - _PATIENCE], COMMAND_MS
+        if step == _ALL_ECUS:
+            return self.show_all, COMMAND_MS
         if step == _PROTOCOL:
             return b"ATSP" + self._wanted_protocol(), COMMAND_MS
         if step == _REQUEST:
@@ -197,7 +213,9 @@ class SetUp:
             if self.hold:
                 return PARKED
         elif step == _ALL_ECUS:
-            self.focus = None
+            self.shown_all(kind)
+            if self.focus is not None:
+                self._step = _ALL_ECUS  # by the other command
         else:
             self._done(STEPS[step], kind)
         return GO_ON

@@ -169,7 +169,7 @@ class Adapter:
         if text == "ATZ" or text == "ATAR":
             self.focus = None
         if text.startswith("ATCRA"):
-            self.focus = int(text[5:], 16)
+            self.focus = int(text[5:], 16) if text[5:] else None
         if text == "ATDPN":
             return self.protocol
         if text.startswith("AT"):

@@ -62,6 +62,24 @@ def test_an_adapter_that_cannot_show_one_ecu_alone():
     assert len(bench.values(RPM)) > 25
 
 
+def test_all_ecus_are_shown_again_by_the_older_command_too():
+    for missing in (False, True):
+        car = Car()
+        car.data[GEARBOX] = {0x0D: b"\x32", 0x01: b"\x00\x04\x00\x00"}
+        car.codes[GEARBOX] = car.pending[GEARBOX] = b"\x07\x00"
+        bench = Bench({"vin": False, "dtc_ms": 10000}, car)
+        if missing:
+            bench.adapter.answers["ATCRA"] = "?"
+        bench.run(60000)
+        asked = [text for _, text in bench.adapter.log]
+        assert asked.count("ATCRA") == 1 if missing else "ATAR" not in asked
+        assert len(bench.codes()) >= 4 and set(bench.codes()) == {("P0700",)}
+        assert bench.adapter.focus in (None, ENGINE) and len(bench.values(RPM)) > 90
+        bench.car.alive = False  # a search begins with all of them, too
+        bench.run(75000)
+        assert bench.adapter.focus is None
+
+
 def test_an_adapter_that_shows_nobody_when_it_should_show_one():
     car = Car()
     car.data[GEARBOX] = {0x0D: b"\x32", 0x05: b"\x01"}
