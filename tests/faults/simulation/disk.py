@@ -63,6 +63,7 @@ class Disk:
         self.broken = None  # EIO or ENOSPC: every append fails so
         self.is_unreadable = False
         self.read_errors = 0
+        self.is_behind_ledger = False  # its ledger was synced, and no file removed since
         self._end = None  # PowerCut or Killed: nothing happens until the vehicle has understood
         self.counters = {"writes": 0, "syncs": 0, "failed": 0, "power_cuts": 0}
 
@@ -233,6 +234,7 @@ class Disk:
         if fault is None:
             # Also where an earlier failure makes it untrue: who believes it loses frames.
             self._ledger.synced(name, len(file.data))
+            self.is_behind_ledger = name[0] == "c"
         if fault:
             self._fail("flush", name, fault)
 
@@ -248,6 +250,7 @@ class Disk:
         self._ledger.giving_up(name)
         fault = self._fault("write")
         self._open.discard(name)
+        self.is_behind_ledger = False
         if fault in (None, "late", "lost") and name in self.files:
             self._ledger.removed(name)
             self._removed[name] = self.files.pop(name)

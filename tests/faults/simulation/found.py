@@ -71,4 +71,61 @@ FOUND = (
             ],
         ),
     ),
+    (
+        "A full disk: frames were given up though neither the ledger nor anything else could be "
+        "written, and a power cut then took what RAM knew of it.",
+        Plan(
+            2347,
+            10274539,
+            settings_of(system="ext4", flush_ms=60000, window=4, backlog_rate=2000, sites=2,
+                        latency=413, jitter=1, bandwidth=1, session_ms=572954, fine_ms=9496,
+                        drive_ms=850494, stand_ms=2173241, alert_ms=271440),
+            [
+                Fault(2795167, "room dark", (ALL, (0, 1))),
+                Fault(2839885, "slow", (0, 20, 6261)),
+                Fault(2919018, "broker loses", (ALL, 0.1, 989698)),
+                Fault(3058335, "cut", (1,)),
+                Fault(3088257, "kill at a write", (4,)),
+                Fault(3361035, "broker loses", (ALL, 0.5, 111973)),
+                Fault(3440591, "kill at a write", (7,)),
+                Fault(3856401, "outage of hours", (ALL, 6228636, False)),
+                Fault(4496508, "power cut while starting", ("read", 18, 2397)),
+                Fault(4568493, "disk unreadable", (1799,)),
+                Fault(4738888, "room cut", (0,)),
+                Fault(5194615, "restart", (1286,)),
+                Fault(9478027, "disk full", (684375,)),
+                Fault(9595913, "power cut", (3824,)),
+                Fault(10272046, "cut", (ALL,)),
+            ],
+        ),
+    ),
+    (
+        "A new session while the room owed an answer: the wait for it began anew, and with "
+        "sessions shorter than that wait a lost subscription was never made again.",
+        Plan(
+            5213,
+            6381024,
+            settings_of(quota=24000, segment=4096, window=4, keepalive=15, latency=4, jitter=9,
+                        bandwidth=187, broker_queue=100, session_ms=608011, fine_ms=4527,
+                        drive_ms=1163090, stand_ms=849897, alert_ms=543877),
+            [
+                Fault(177443, "room crash", (0, "after reserve", 1680836)),
+                Fault(2056000, "broker forgets a subscription", (0,)),
+            ],
+        ),
+    ),
+    (
+        "More than 32 sessions of which something was lost, without a link: the oldest gaps were "
+        "forgotten.",
+        Plan(
+            685,
+            25200000,
+            settings_of(quota=6000, segment=1500, session_ms=400000, fine_ms=5000,
+                        alert_ms=200000),
+            [
+                Fault(600000, "outage of hours", (ALL, 18000000, False)),
+                Fault(14400000, "power cut", (3000,)),
+            ],
+        ),
+    ),
 )  # fmt: skip

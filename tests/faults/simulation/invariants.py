@@ -8,9 +8,9 @@ only when its frames were committed or are counted as lost.
 from agent.comms import link as links
 from agent.comms.chains import MAX_TAIL
 from agent.comms.gaps import MAX_GAPS
+from agent.comms.ledger import GONE
 from agent.comms.quota import MAX_SEGMENTS
 from agent.comms.seal import MAX_FRAME
-from agent.comms.segment import OPENING
 from agent.records import ALERT, ANY_LANE
 
 _ORDER = {"a": 0, "t": 1, "b": 2}
@@ -141,10 +141,10 @@ def watch_polls(vehicle):
 def is_known_lost(journal, entry):
     """True when the journal has written down that the frame is lost, told or not."""
     sid, number = entry.key
-    return any(
-        row[0] in (entry.lane, ANY_LANE) and row[1] == sid and row[2] <= number <= row[3]
-        for row in journal.ledger.gaps.rows
-    )
+    for row in journal.ledger.gaps.rows:
+        if row[0] in (entry.lane, ANY_LANE) and row[1] == sid and row[2] <= number <= row[3]:
+            return True
+    return any(a.sid == sid and a.how == GONE and number >= a.end for a in journal.ledger.accounts)
 
 
 def after_step(vehicle):
@@ -164,10 +164,11 @@ def after_step(vehicle):
     for segment in journal.segments:
         if not segment.closed and len(segment.tail) > MAX_TAIL + 2 * MAX_FRAME:
             fail("memory", f"{len(segment.tail)} bytes of lane {segment.lane} wait in RAM")
-    # A tail that moves into a file of its own takes an open with it, at most once in each of three
-    # tries of a lane's flush; and a start may find more than the quota, where an earlier one could
-    # not read a file.
-    limit = max(vehicle.settings["quota"], vehicle.watch.recovered_bytes) + 3 * 4 * OPENING
+    # A start may find more than the quota, where an earlier one could not read a file; and while
+    # the storage is ill RAM holds more, up to its own cap.
+    limit = max(vehicle.settings["quota"], vehicle.watch.recovered_bytes)
+    if vehicle.disk.counters["failed"]:
+        limit += 3 * (MAX_TAIL + MAX_FRAME)
     if journal.size() > limit:
         fail("quota", f"{journal.size()} bytes, and {limit} at most")
     if len(journal.segments) > MAX_SEGMENTS + _SPARE:

@@ -83,6 +83,7 @@ class Vehicle:
         self.is_up = False
         self.client = None
         self.was_power_cut = False
+        self.was_behind_ledger = False  # it ended between two operations of the journal
         self.read_errors = 0  # at starts
         self.off_ms = 2000  # how long the next loss of power lasts
         self._tasks = []
@@ -127,8 +128,10 @@ class Vehicle:
             if self.is_up:
                 invariants.after_step(self)
         except PowerCut:
+            self.was_behind_ledger = self.disk.is_behind_ledger
             self.lose_power()
         except Killed:
+            self.was_behind_ledger = self.disk.is_behind_ledger
             self.die()
         except Violation:
             raise
@@ -190,9 +193,11 @@ class Vehicle:
             sizes = {segment.name: segment.size for segment in self.journal.segments}
             self.ledger.recovered(sizes, self.was_power_cut, is_whole)
             self.was_power_cut = False
-            for entry in self.ledger.owed.values():
+            if self.was_behind_ledger:
                 # Written down as lost, and then the agent ended before the file was removed.
-                entry.is_given_up |= invariants.is_known_lost(self.journal, entry)
+                for entry in self.ledger.owed.values():
+                    entry.is_given_up |= invariants.is_known_lost(self.journal, entry)
+            self.was_behind_ledger = False
             self.watch.recovered_bytes = self.journal.size()
             self._new_session()
         except (port.StorageError, BootCountError) as e:
