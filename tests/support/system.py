@@ -10,7 +10,7 @@ from agent import port
 from agent.comms import segment
 from tools import provision
 from tools.demo import run as demo
-from tools.demo.children import Child, find_micropython
+from tools.demo.children import Child, micropython_agent
 from tools.demo.received import Received
 from tools.room import keys
 from tools.room.sqlite import SqliteStore
@@ -52,9 +52,9 @@ class System:
         return [sys.executable, "-m", "tools.emulator", "--truth", str(self.folder / "truth.jsonl"),
                 "--json", "--attached", *self._scenario]  # fmt: skip
 
-    def _start(self, name, command):
+    def _start(self, name, command, **where):
         self._starts += 1
-        child = Child(name, command, self.folder / f"{name}-{self._starts}.log")
+        child = Child(name, command, self.folder / f"{name}-{self._starts}.log", **where)
         self._running[name] = child
         return child
 
@@ -63,13 +63,14 @@ class System:
         self._start("room", [sys.executable, *command])
 
     def start_agent(self):
-        program = [sys.executable]
+        program, where = [sys.executable, "-m", "agent"], {}
         if self._interpreter == "micropython":
-            program = [find_micropython(), "-X", f"heapsize={demo.HEAP}"]
+            program, where = micropython_agent(demo.HEAP)
         child = self._start(
             "agent",
-            [*program, "-m", "agent", "--config", str(self._config), "--attached"]
+            [*program, "--config", str(self._config), "--attached"]
             + ["--status", "0.2", "--drain", "30"],
+            **where,
         )
         child.first_line()
 

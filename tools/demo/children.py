@@ -33,10 +33,20 @@ def find_micropython():
     return found
 
 
+def micropython_agent(heap):
+    """(command, keywords for Child) that run the agent under MicroPython, compiled as a gateway
+    carries it. Raises ChildError."""
+    program = find_micropython()
+    folder = interpreter.compiled()
+    command = [program, "-X", f"heapsize={heap}", "-m", "agent"]
+    # MicroPython looks where it is first.
+    return command, {"cwd": folder, "env": interpreter.environment(folder)}
+
+
 class Child:
     """A program with a pipe to its standard input. `lines` holds what it printed last."""
 
-    def __init__(self, name, command, log):
+    def __init__(self, name, command, log, cwd=ROOT, env=None):
         self.name = name
         self.lines = deque(maxlen=_LINES)
         self._log_path = log
@@ -49,8 +59,8 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            cwd=ROOT,
-            env=interpreter.environment(),
+            cwd=cwd,
+            env=env or interpreter.environment(),
             process_group=0,
         )
         self._first = threading.Event()

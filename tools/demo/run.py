@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import provision
-from tools.demo.children import Child, ChildError, find_micropython, free_port
+from tools.demo.children import Child, ChildError, free_port, micropython_agent
 from tools.demo.compare import compare
 from tools.demo.received import Received
 
@@ -62,7 +62,7 @@ class Demo:
         else:
             self._temporary = tempfile.TemporaryDirectory(prefix="patrol-demo-")
             self.folder = Path(self._temporary.name)
-        program = self._agent_program()
+        program, where = self._agent_program()
         port = free_port()
         broker = self._child("broker", [sys.executable, "-m", "tools.demo.broker", str(port)])
         terminals = json.loads(self._emulator().first_line())
@@ -74,16 +74,17 @@ class Demo:
         self._child("room", command)
         self.agent = self._child(
             "agent",
-            [*program, "-m", "agent", "--config", str(config), "--attached"]
+            [*program, "--config", str(config), "--attached"]
             + ["--status", "0.5", "--drain", str(_DRAIN_S)],
+            **where,
         )
         first = json.loads(self.agent.first_line())
         self.origin_ms = time.time_ns() // 1_000_000 - first["uptime_ms"]
 
     def _agent_program(self):
         if self._options.micropython:
-            return [find_micropython(), "-X", f"heapsize={HEAP}"]
-        return [sys.executable]
+            return micropython_agent(HEAP)
+        return [sys.executable, "-m", "agent"], {}
 
     def _emulator(self):
         command = [sys.executable, "-m", "tools.emulator", "--scenario", self._options.scenario]
@@ -108,8 +109,8 @@ class Demo:
         path.write_text(json.dumps(config))
         return path
 
-    def _child(self, name, command):
-        child = Child(name, command, self.folder / f"{name}.log")
+    def _child(self, name, command, **where):
+        child = Child(name, command, self.folder / f"{name}.log", **where)
         self._children.append(child)
         return child
 
