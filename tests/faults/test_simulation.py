@@ -18,7 +18,7 @@ from tests.faults.simulation.shrink import shrink
 from tests.faults.simulation.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = 40  # of the short form; `make simulate` runs a thousand and more
+SEEDS = 30  # of the short form; `make simulate` runs a thousand and more
 HOURS = 1.0
 
 
@@ -26,7 +26,7 @@ def test_nothing_is_lost_in_the_first_seeds():
     totals = run.run_many(range(SEEDS), HOURS)
     print(totals.line())
     assert not totals.broken
-    assert totals.seeds == SEEDS and totals.crashes > 100 and totals.stored > 1000
+    assert totals.seeds == SEEDS and totals.crashes > 80 and totals.stored > 1000
 
 
 def test_where_nothing_fails_nothing_is_sent_twice_and_no_connection_given_up():
@@ -99,7 +99,7 @@ def test_a_seed_replays_exactly_whatever_the_hashes_of_the_interpreter():
 
 
 def test_a_failing_plan_is_shrunk_to_what_breaks_it():
-    with planted("cursor before data") as parts:
+    with planted("room answers before it commits") as parts:
         totals = run.run_many(range(200), HOURS, parts, first_only=True)
         seed, name, _ = totals.broken[0]
         plan = plans.make(seed, HOURS)

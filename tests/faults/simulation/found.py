@@ -119,12 +119,12 @@ FOUND = (
         "forgotten.",
         Plan(
             685,
-            25200000,
-            settings_of(quota=6000, segment=1500, session_ms=400000, fine_ms=5000,
-                        alert_ms=200000),
+            7800000,
+            settings_of(quota=4000, segment=1500, session_ms=120000, fine_ms=6000,
+                        alert_ms=90000),
             [
-                Fault(600000, "outage of hours", (ALL, 18000000, False)),
-                Fault(14400000, "power cut", (3000,)),
+                Fault(600000, "outage of hours", (ALL, 5400000, False)),
+                Fault(4800000, "power cut", (3000,)),
             ],
         ),
     ),

@@ -115,6 +115,11 @@ class Ledger:
         for _, entry in self._places.get(name, ()):
             entry.is_given_up = True
 
+    @property
+    def has_rot(self):
+        """The medium has changed something."""
+        return bool(self._rotten)
+
     def files_not_given_up(self):
         """Names of the files with frames of which the journal has never tried to remove one."""
         return [
