@@ -73,7 +73,7 @@ EVENT_CODES = {
     "gps_antenna": 30,  # its state: unknown, init, ok, short or open
     "gps_jamming": 31,  # the state: unknown, ok, warning or critical
     # The journal: an earlier session has ended; frames from that number on never come any more.
-    "session_end": 32,  # session, number of frames, clean or cut (power cut, killed)
+    "session_end": 32,  # session, that number, clean, cut (power cut, killed) or gone
     # OBD: an ECU is its CAN identifier (before CAN its address). Raw values as in `signals.py`.
     "freeze_frame": 33,  # ECU, trouble code, then signal id and raw value in turn
     "readiness": 34,  # ECU, PID 01 as one number: lamp, number of codes, monitors
