@@ -6,6 +6,7 @@ import json
 import shutil
 import stat
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 import msgpack
@@ -410,6 +411,14 @@ def test_the_room_takes_changes_without_a_restart(fleet):
     inode = (fleet / "room.json").stat().st_ino
     provision.revoke_vehicle(fleet, "v-one")
     assert (fleet / "room.json").stat().st_ino != inode
+
+
+def test_two_who_provision_at_the_same_time_lose_nothing(fleet):
+    with ThreadPoolExecutor(4) as pool:
+        names = list(pool.map(lambda _: provision.create_vehicle(fleet)[0], range(12)))
+    assert set(keys.load(fleet).vehicles) == set(names) and len(set(names)) == 12
+    issued = [row.name for row in provision.list_certificates(fleet) if row.kind == "vehicle"]
+    assert sorted(issued) == sorted(names)
 
 
 # The commands
