@@ -9,9 +9,9 @@ nothing for folders); where `os.fsync` is, it is needed.
 import hashlib
 import os
 
-_ENOENT = 2
-_ENOTDIR = 20
-_FOLDER = 0x4000  # of st_mode, on every port
+ENOENT = 2
+ENOTDIR = 20
+IS_FOLDER = 0x4000  # of st_mode, on every port
 
 new_hash = hashlib.sha256  # an object with update() and digest(); digest() once
 
@@ -84,7 +84,7 @@ class Tree:
         try:
             return os.stat(self._path(name))[6]
         except OSError as e:
-            if e.args and e.args[0] in (_ENOENT, _ENOTDIR):
+            if e.args and e.args[0] in (ENOENT, ENOTDIR):
                 return None
             raise _error("look at", self._path(name), e)
 
@@ -143,7 +143,7 @@ class Tree:
             os.remove(path)
             _sync_folder(path.rpartition("/")[0] or "/")
         except OSError as e:
-            if e.args and e.args[0] in (_ENOENT, _ENOTDIR):
+            if e.args and e.args[0] in (ENOENT, ENOTDIR):
                 return
             raise _error("remove", path, e)
 
@@ -166,6 +166,6 @@ class Tree:
 
 def _is_folder(path):
     try:
-        return bool(os.stat(path)[0] & _FOLDER)
+        return bool(os.stat(path)[0] & IS_FOLDER)
     except OSError:
         return False

@@ -37,10 +37,10 @@ BROKEN = 4  # not whole when it was to be started, or its files did not come rig
 
 _POINTERS = ("pointer-1", "pointer-2")
 _FORM = ">BIBBBBBIII8s"
-_SIZE = 30
-_VERSION = 1
-_ROW = 36  # of an index, without the path
-_PIECE = 4096  # read and hashed at once
+POINTER_SIZE = 30
+POINTER_VERSION = 1
+ROW_SIZE = 36  # of an index, without the path
+PIECE = 4096  # read and hashed at once
 
 
 class Pointer:
@@ -61,7 +61,7 @@ class Pointer:
     def encode(self):
         """The 34 bytes of a copy."""
         head = struct.pack(
-            _FORM, _VERSION, self.sequence, self.slot, self.trial, self.tries, self.attempt,
+            _FORM, POINTER_VERSION, self.sequence, self.slot, self.trial, self.tries, self.attempt,
             self.outcome, self.floor, self.minimum, self.generation, self.order,
         )  # fmt: skip
         return head + struct.pack(">I", binascii.crc32(head))
@@ -75,12 +75,12 @@ class Pointer:
 
 def decode(data):
     """Pointer of a copy's bytes, None where they are not sound."""
-    if len(data) != _SIZE + 4 or data[0] != _VERSION:
+    if len(data) != POINTER_SIZE + 4 or data[0] != POINTER_VERSION:
         return None
-    if binascii.crc32(data[:_SIZE]) != struct.unpack(">I", data[_SIZE:])[0]:
+    if binascii.crc32(data[:POINTER_SIZE]) != struct.unpack(">I", data[POINTER_SIZE:])[0]:
         return None
     p = Pointer()
-    fields = struct.unpack(_FORM, data[:_SIZE])
+    fields = struct.unpack(_FORM, data[:POINTER_SIZE])
     _, p.sequence, p.slot, p.trial, p.tries, p.attempt, p.outcome = fields[:7]
     p.floor, p.minimum, p.generation, p.order = fields[7:]
     return p if p.slot < 2 and p.trial < 2 else None
@@ -113,11 +113,11 @@ def rows(index):
     """Generator of (path, size, SHA-256) of an index's bytes. Raises ValueError."""
     at = 0
     while at < len(index):
-        end = at + _ROW + (index[at + 35] if at + _ROW <= len(index) else 0)
-        if end > len(index) or end == at + _ROW:
+        end = at + ROW_SIZE + (index[at + 35] if at + ROW_SIZE <= len(index) else 0)
+        if end > len(index) or end == at + ROW_SIZE:
             raise ValueError("the index ends within a row")
         size = index[at] << 16 | index[at + 1] << 8 | index[at + 2]
-        yield index[at + _ROW : end].decode(), size, index[at + 3 : at + 35]
+        yield index[at + ROW_SIZE : end].decode(), size, index[at + 3 : at + 35]
         at = end
 
 
@@ -126,7 +126,7 @@ def file_hash_steps(storage, name, new_hash):
     digest = new_hash()
     at = 0
     while True:
-        piece = storage.read(name, at, _PIECE)
+        piece = storage.read(name, at, PIECE)
         if not piece:
             return digest.digest()
         digest.update(piece)
