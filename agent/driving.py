@@ -43,7 +43,7 @@ _TURN_SPEED = const(400)  # cm/s: below it a receiver's heading is noise
 
 # A collision: faster than tyres can stop a car (about 1 g = 981 cm/s²), by 22 km/h and more: what
 # opens an airbag is some 20.
-COLLISION = 1200  # cm/s²
+_COLLISION = 1200  # cm/s²
 COLLISION_FALL = 600  # cm/s
 _FALL_MS = const(1500)  # the fall takes no longer ...
 _FALL_MIN_MS = const(150)  # ... and is not measured over less: two answers may come close together
@@ -209,7 +209,7 @@ class Driving:
             took = t - began
             if before - speed >= COLLISION_FALL and _FALL_MIN_MS <= took <= _FALL_MS:
                 rate = (before - speed) * 1000 // (took + (_JITTER_MS if self._is_obd else 0))
-                if rate >= COLLISION and (self._fall is None or rate > self._fall[1]):
+                if rate >= _COLLISION and (self._fall is None or rate > self._fall[1]):
                     self._fall = (t, rate, began, before)
         return []
 

@@ -14,8 +14,8 @@ from agent.const import const
 
 _IDLE_MS = const(1000)
 ZONES = "zones.json"  # beside the journal: zones that the room has set
-PIECE = 480  # characters of a result in one event: what the room keeps of a text
-MAX_PIECES = 16  # 7.5 KB: a scan of a car, or all counters
+_PIECE = 480  # characters of a result in one event: what the room keeps of a text
+_MAX_PIECES = 16  # 7.5 KB: a scan of a car, or all counters
 
 
 class Ordering:
@@ -117,11 +117,11 @@ class Ordering:
 
     def _result(self, id_, data):
         text = json.dumps(data)
-        count = (len(text) + PIECE - 1) // PIECE
-        if count > MAX_PIECES:
+        count = (len(text) + _PIECE - 1) // _PIECE
+        if count > _MAX_PIECES:
             return False
         for i in range(count):
-            self._event("order_result", id_, i, count, text[i * PIECE : (i + 1) * PIECE])
+            self._event("order_result", id_, i, count, text[i * _PIECE : (i + 1) * _PIECE])
         return True
 
     def _tell(self):

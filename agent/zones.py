@@ -17,10 +17,10 @@ from agent.reporting import MAX_LIMIT, MAX_ZONES
 
 MAX_CORNERS = 32
 MAX_NAME = 24  # as a profile's
-MAX_METRES = 50000  # radius: beyond it the Earth is not flat enough
+_MAX_METRES = 50000  # radius: beyond it the Earth is not flat enough
 _MAX_EXTENT = const(1000000)  # micro-degrees (110 km) from a polygon's first corner to any other
-MIN_METRES = 5  # below it a receiver's noise decides
-MAX_DWELL = 86400  # s
+_MIN_METRES = 5  # below it a receiver's noise decides
+_MAX_DWELL = 86400  # s
 # Outside by more than this is left: a receiver in a street is seldom wrong by more, and a car at
 # city speed has gone so far in two seconds.
 MARGIN_CM = 2000
@@ -238,7 +238,7 @@ def check(rows, profiles=None):
         ):
             raise ZoneError("%s: no profile %r" % (where, profile))
         _within(where + ": limit", limit, 0, MAX_LIMIT)
-        _within(where + ": dwell", dwell, 0, MAX_DWELL)
+        _within(where + ": dwell", dwell, 0, _MAX_DWELL)
         _check_shape(where, shape)
 
 
@@ -256,7 +256,7 @@ def _check_shape(where, shape):
         if len(shape) != 3:
             raise ZoneError("%s: a circle is [lat, lon, metres]" % where)
         _check_point(where, shape[:2])
-        _within(where + ": radius", shape[2], MIN_METRES, MAX_METRES)
+        _within(where + ": radius", shape[2], _MIN_METRES, _MAX_METRES)
         return
     if len(shape) > MAX_CORNERS:
         raise ZoneError("%s: %d corners are more than %d" % (where, len(shape), MAX_CORNERS))

@@ -24,7 +24,7 @@ _STEPS = const(
 # 20 (RFC 791), TCP 20 and its time stamps 12 (RFC 9293, RFC 7323), and as much for the one that
 # answers. A TLS record: header 5, nonce 8, tag 16 (RFC 5288; TLS 1.3 takes less).
 PUBLISH = 11 + 104
-TLS_RECORD = 29
+_TLS_RECORD = 29
 _CONNECT = const(512 + 104)  # TCP, CONNECT, CONNACK, SUBSCRIBE, SUBACK
 _TLS_CONNECT = const(4096)  # and two certificates of the common size; a resumed session takes less
 
@@ -49,7 +49,7 @@ class Budget:
 
     def message(self, count, is_tls, utc, now):
         """A message with so many bytes of topic and payload went over the link, up or down."""
-        self.spend(count + PUBLISH + (TLS_RECORD if is_tls else 0), utc, now)
+        self.spend(count + PUBLISH + (_TLS_RECORD if is_tls else 0), utc, now)
 
     def spend(self, count, utc, now):
         """So many bytes went over the link."""

@@ -18,10 +18,10 @@ ACK = 1
 AGAIN = 2
 OPEN = 3
 ORDER = 4
-MAX_ORDER_NAME = 24
-MAX_ARGUMENTS = 8  # of an order
-MAX_ORDER_ID = 1 << 31
-MAX_DEADLINE = 1 << 45  # ms of uptime
+_MAX_ORDER_NAME = 24
+_MAX_ARGUMENTS = 8  # of an order
+_MAX_ORDER_ID = 1 << 31
+_MAX_DEADLINE = 1 << 45  # ms of uptime
 
 
 class ReplayWindow:
@@ -116,13 +116,13 @@ def parse(plaintext):
 
 
 def _is_order(id_, deadline, role, name, arguments):
-    if not isinstance(id_, int) or not 0 < id_ < MAX_ORDER_ID:
+    if not isinstance(id_, int) or not 0 < id_ < _MAX_ORDER_ID:
         return False
-    if not isinstance(deadline, int) or not 0 <= deadline < MAX_DEADLINE:
+    if not isinstance(deadline, int) or not 0 <= deadline < _MAX_DEADLINE:
         return False
-    if role not in (0, 1, 2) or not isinstance(name, str) or len(name) > MAX_ORDER_NAME:
+    if role not in (0, 1, 2) or not isinstance(name, str) or len(name) > _MAX_ORDER_NAME:
         return False
-    if not isinstance(arguments, dict) or len(arguments) > MAX_ARGUMENTS:
+    if not isinstance(arguments, dict) or len(arguments) > _MAX_ARGUMENTS:
         return False
     return all([isinstance(key, str) for key in arguments])
 

@@ -11,18 +11,19 @@ from agent import port
 from agent.comms import segment as seg
 from agent.comms.gaps import DONE, MAX_GAPS, TAKEN, WAITS, Gaps
 from agent.comms.intervals import merged, shortened
+from agent.const import const
 
 LANE = "c"  # of the files' names and their entries
 FILE_BYTES = 4096  # a file is left when it is larger: it is read in one piece
 MAX_ACCOUNTS = 64  # sessions; with the following a snapshot stays below a frame's cap
-_MAX_DONE = 8  # sessions of which nothing is left to do, remembered
-_MAX_RANGES = 24  # of one session
-_MAX_ALL_RANGES = 96
-_MAX_OLD = 4  # files that cannot be removed; the next start finds them
-_VERSION = 1
+_MAX_DONE = const(8)  # sessions of which nothing is left to do, remembered
+_MAX_RANGES = const(24)  # of one session
+_MAX_ALL_RANGES = const(96)
+_MAX_OLD = const(4)  # files that cannot be removed; the next start finds them
+_VERSION = const(1)
 # A file whose removal gives a storage that is full the room to write down what else must go.
 SPARE = "spare"
-_SPARE_BYTES = 1024  # a block on either file system, and more than most snapshots
+_SPARE_BYTES = const(1024)  # a block on either file system, and more than most snapshots
 CLEAN = "clean"  # how a session ended: with all its frames on the medium
 CUT = "cut"  # by a power cut, or killed: what had not been flushed is lost
 # ... and what of it had to be given up since is more than can be listed: nothing of it is left.

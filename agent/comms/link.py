@@ -24,7 +24,7 @@ ONLINE = "online"
 
 # Frames sent and not yet acknowledged by the room, at least and at most; between them it is twice
 # the window: a room takes about as long to answer as the broker.
-MIN_UNPROVED = 32
+_MIN_UNPROVED = 32
 MAX_UNPROVED = 256
 ALERT_RESERVE = 8  # that many alerts may go beyond every window, also while the room is silent
 PATIENCE_MS = 5000  # how long the room may take to acknowledge before a frame is sent again
@@ -55,7 +55,7 @@ class Link:
         brokers: how many there are. budget: of `budget.py`, or None."""
         self._journal = journal
         self._window = window
-        self._most = max(MIN_UNPROVED, min(MAX_UNPROVED, 2 * window))
+        self._most = max(_MIN_UNPROVED, min(MAX_UNPROVED, 2 * window))
         self._session = None
         self._brokers = Brokers(brokers, random)
         self._budget = budget

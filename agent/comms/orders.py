@@ -23,7 +23,7 @@ LAST = (DONE, REFUSED, EXPIRED)
 MAX_WAITING = 8  # a dispatcher gives one or two; more are a flood, and each may hold 4 KB
 MAX_KNOWN = 64  # ids remembered, the highest ones
 MAX_EVENTS = 32  # not taken: each order makes three, whoever takes them comes at once
-MAX_DETAIL = 200  # characters of a reason
+_MAX_DETAIL = 200  # characters of a reason
 
 
 class Order:
@@ -110,4 +110,4 @@ class Orders:
         if len(self._events) >= MAX_EVENTS:
             self._events.pop(0)
             self.counters["events_lost"] += 1
-        self._events.append((id_, state, text[:MAX_DETAIL]))
+        self._events.append((id_, state, text[:_MAX_DETAIL]))

@@ -13,8 +13,8 @@ UP = 0x11
 DOWN = 0x12
 OPEN_SIZE = 59
 HEADER_SIZE = 9
-TAG_SIZE = 16
-OVERHEAD = HEADER_SIZE + TAG_SIZE
+_TAG_SIZE = 16
+OVERHEAD = HEADER_SIZE + _TAG_SIZE
 MAX_FRAME = 4096  # a batch of 60 fixes and 240 readings takes under 1.5 KB; a chip reads it at once
 _SIGNED_SIZE = OPEN_SIZE - 16
 

@@ -24,18 +24,18 @@ MAX_MS = const(60_000)
 MAX_CM = const(50_000)
 # The scale is learned above 10 m/s: a km/h of the OBD's rounding is there below 3 %, GPS's noise
 # below 1 %.
-LEARN_FROM = const(1000)
+_LEARN_FROM = const(1000)
 # Fix and OBD speed that far apart in time, ms, do not describe the same moment.
-LEARN_WITHIN_MS = const(700)
+_LEARN_WITHIN_MS = const(700)
 # Per 10,000. What differs more is slip, a jump or another unit, not a tyre.
-LEARN_BAND = const(1000)
+_LEARN_BAND = const(1000)
 # Samples before the scale is believed, and those after which old ones begin to fade.
 LEARNED = const(10)
 _FADE = const(512)
 # The error of a reckoned position: of the fix it began with, and per cent of the distance.
-ERROR_CM = const(1000)
-ERROR_PERCENT = const(10)
-ERROR_PERCENT_UNLEARNED = const(20)
+_ERROR_CM = const(1000)
+_ERROR_PERCENT = const(10)
+_ERROR_PERCENT_UNLEARNED = const(20)
 
 
 class DeadReckoner:
@@ -78,11 +78,11 @@ class DeadReckoner:
     def learn(self, fix):
         """Compare the speeds of a good fix and of the wheels."""
         wheels = self._speed
-        if wheels is None or fix.speed is None or abs(fix.t - self._speed_t) > LEARN_WITHIN_MS:
+        if wheels is None or fix.speed is None or abs(fix.t - self._speed_t) > _LEARN_WITHIN_MS:
             return
-        if fix.speed < LEARN_FROM or wheels < LEARN_FROM:
+        if fix.speed < _LEARN_FROM or wheels < _LEARN_FROM:
             return
-        if abs(fix.speed - wheels) * 10000 > LEARN_BAND * wheels:
+        if abs(fix.speed - wheels) * 10000 > _LEARN_BAND * wheels:
             return
         if self._samples == 0:
             self._gps = self._obd = 0
@@ -116,8 +116,8 @@ class DeadReckoner:
             self._origin = None
             return None
         self.distance = way
-        percent = ERROR_PERCENT if self.learned() else ERROR_PERCENT_UNLEARNED
-        self.error_cm = ERROR_CM + way * percent // 100
+        percent = _ERROR_PERCENT if self.learned() else _ERROR_PERCENT_UNLEARNED
+        self.error_cm = _ERROR_CM + way * percent // 100
         if way:
             lat, lon = moved(lat, lon, way, heading)
         return lat, lon, speed * scale // 10000, heading

@@ -23,10 +23,10 @@ _DOP_UNKNOWN = const(9990)
 _POINT = const(46)
 _MINUS = const(45)
 # Most decimals that are read: receivers send up to 8.
-MAX_PLACES = const(12)
+_MAX_PLACES = const(12)
 
 # Powers of ten by number of decimals.
-_TEN = tuple([10**n for n in range(MAX_PLACES + 1)])
+_TEN = tuple([10**n for n in range(_MAX_PLACES + 1)])
 # Days before each month (index 1..12) in a common year, and the months' lengths.
 _BEFORE = (0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 _LENGTH = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -62,7 +62,7 @@ def _degrees(field):
     dot = field.find(b".")
     places = len(field) - 1 - dot if dot >= 0 else 0
     digits = field.replace(b".", b"", 1)
-    if not digits.isdigit() or places > MAX_PLACES:
+    if not digits.isdigit() or places > _MAX_PLACES:
         raise FieldError("angle %r" % field)
     scale = _TEN[places]
     degrees, minutes = divmod(int(digits), 100 * scale)
@@ -119,7 +119,7 @@ def decimal(field, num, den):
         raise FieldError("number %r" % field)
     if dot >= 0:
         places = len(field) - 1 - dot
-        if places > MAX_PLACES:
+        if places > _MAX_PLACES:
             raise FieldError("number %r" % field)
         den *= _TEN[places]
     return (int(digits) * num + (den >> 1)) // den

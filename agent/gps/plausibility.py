@@ -16,11 +16,11 @@ from agent.gps.fix import DAY_MS
 from agent.gps.plane import distance
 
 # 70 m/s (252 km/h) is above what a patrol car does, in cm/s.
-MAX_SPEED = const(7000)
+_MAX_SPEED = const(7000)
 # Fixes nearer to each other than this, ms, are compared by their own time, which knows no jitter.
-JUMP_WINDOW_MS = const(10_000)
+_JUMP_WINDOW_MS = const(10_000)
 # After a longer gap the receiver's first position may be off by so much, cm, without a jump.
-JUMP_SLACK_CM = const(20_000)
+_JUMP_SLACK_CM = const(20_000)
 # A smaller jump is a reflection's, only flagged; from here on it is told and the fix must settle.
 JUMP_TELL_CM = const(10_000)
 
@@ -31,18 +31,18 @@ LOSS_MS = const(10_000)
 SETTLE_EPOCHS = const(4)
 SETTLE_MS = const(3000)
 # They fit if they are no further apart than half as much again as the speed says, plus this, cm.
-SETTLE_CM = const(1000)
+_SETTLE_CM = const(1000)
 
 # GPS and wheels so far apart, cm/s, for more than so long, ms: the fix is degraded ...
-APART = const(500)
-APART_MS = const(3000)
+_APART = const(500)
+_APART_MS = const(3000)
 # ... and this (15 km/h), for so long, is told: no braking or slipping lasts for 10 s.
-SPOOF = const(417)
-SPOOF_MS = const(10_000)
+_SPOOF = const(417)
+_SPOOF_MS = const(10_000)
 
 # The wheels turn this fast (11 km/h), the position is the same to the last digit for so long, ms.
-STUCK_SPEED = const(300)
-STUCK_MS = const(3000)
+_STUCK_SPEED = const(300)
+_STUCK_MS = const(3000)
 
 
 def jumped(before, fix):
@@ -50,15 +50,15 @@ def jumped(before, fix):
     t, tod, lat, lon = before
     slack = 0
     dt = fix.t - t if tod is None or fix.tod is None else (fix.tod - tod) % DAY_MS
-    if fix.t - t > JUMP_WINDOW_MS:
+    if fix.t - t > _JUMP_WINDOW_MS:
         dt = fix.t - t
-        slack = JUMP_SLACK_CM
-    elif not 0 < dt <= JUMP_WINDOW_MS:
+        slack = _JUMP_SLACK_CM
+    elif not 0 < dt <= _JUMP_WINDOW_MS:
         return 0
     if -10 < fix.lat - lat < 10 and -10 < fix.lon - lon < 10:
         return 0  # about a metre
     way = distance(lat, lon, fix.lat, fix.lon)
-    return way if way > MAX_SPEED * dt // 1000 + slack else 0
+    return way if way > _MAX_SPEED * dt // 1000 + slack else 0
 
 
 class Settling:
@@ -90,12 +90,12 @@ class Settling:
 
 def _near(before, fix):
     way = distance(before[2], before[3], fix.lat, fix.lon)
-    speed = MAX_SPEED if fix.speed is None else fix.speed
-    return way <= speed * (fix.t - before[0]) * 3 // 2000 + SETTLE_CM
+    speed = _MAX_SPEED if fix.speed is None else fix.speed
+    return way <= speed * (fix.t - before[0]) * 3 // 2000 + _SETTLE_CM
 
 
 class SpeedCheck:
-    """Compares GPS speed with the wheels'. `told` while they are apart for SPOOF_MS."""
+    """Compares GPS speed with the wheels'. `told` while they are apart for _SPOOF_MS."""
 
     def __init__(self):
         self.told = False
@@ -108,12 +108,12 @@ class SpeedCheck:
             self._apart = self._spoof = None
             return False, False
         gap = abs(speed - wheels)
-        self._apart = _since(self._apart, gap > APART, t)
-        self._spoof = _since(self._spoof, gap > SPOOF, t)
-        told = self._spoof is not None and t - self._spoof > SPOOF_MS
+        self._apart = _since(self._apart, gap > _APART, t)
+        self._spoof = _since(self._spoof, gap > _SPOOF, t)
+        told = self._spoof is not None and t - self._spoof > _SPOOF_MS
         is_new = told != self.told
         self.told = told
-        return told or (self._apart is not None and t - self._apart > APART_MS), is_new
+        return told or (self._apart is not None and t - self._apart > _APART_MS), is_new
 
 
 class StuckCheck:
@@ -126,9 +126,9 @@ class StuckCheck:
     def feed(self, fix, before, wheels):
         """Is `told` new."""
         same = before is not None and before[2] == fix.lat and before[3] == fix.lon
-        turning = wheels is not None and wheels >= STUCK_SPEED
+        turning = wheels is not None and wheels >= _STUCK_SPEED
         self._since = _since(self._since, same and turning, fix.t)
-        told = self._since is not None and fix.t - self._since >= STUCK_MS
+        told = self._since is not None and fix.t - self._since >= _STUCK_MS
         is_new = told != self.told
         self.told = told
         return is_new

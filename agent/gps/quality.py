@@ -42,15 +42,15 @@ from agent.gps.standstill import DISPLACED, HELD, Standstill
 from agent.gps.timetrust import TRUSTED, TimeTrust
 
 # HDOP x100 above which a position may be off by more than a street's width.
-MAX_HDOP = const(500)
+_MAX_HDOP = const(500)
 # Three satellites give a position only with an assumed altitude.
-MIN_SATS = const(4)
+_MIN_SATS = const(4)
 # A heading is held this long without a valid fix, ms; after that the car may have turned.
 HOLD_MS = const(60_000)
 # Without a valid fix for so long, ms, GPS is lost: one epoch of 1 Hz was left out.
 LOST_MS = const(1500)
 # Reckoned fixes come this far apart, ms.
-RECKON_MS = const(1000)
+_RECKON_MS = const(1000)
 # Events kept until they are taken: each kind comes seconds apart, a reader within a second.
 MAX_EVENTS = const(16)
 
@@ -189,7 +189,7 @@ class Quality:
             return None
         # A steady rhythm, unless we were held up.
         late = now - self._next
-        self._next = (self._next if late < RECKON_MS else now) + RECKON_MS
+        self._next = (self._next if late < _RECKON_MS else now) + _RECKON_MS
         fix = Fix(now)
         fix.lat, fix.lon, fix.speed, fix.heading = place
         fix.held = fix.heading is not None
@@ -256,9 +256,9 @@ class Quality:
             return REASON_SPEED
         if fix.mode == 2:
             return REASON_MODE
-        if fix.hdop is not None and fix.hdop > MAX_HDOP:
+        if fix.hdop is not None and fix.hdop > _MAX_HDOP:
             return REASON_HDOP
-        if fix.sats is not None and fix.sats < MIN_SATS:
+        if fix.sats is not None and fix.sats < _MIN_SATS:
             return REASON_SATS
         return None
 

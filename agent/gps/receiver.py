@@ -34,7 +34,7 @@ MISSING_MS = const(400)
 # The same when the line stopped within a sentence.
 STALLED_MS = const(1000)
 # How often poll is wanted, ms: a fraction of QUIET_MS.
-TICK_MS = const(50)
+_TICK_MS = const(50)
 # Types that a fix is made of (nmea.py); those above are sky.py's.
 _OF_FIX = const(127)
 
@@ -150,7 +150,7 @@ class Receiver:
 
     def wake(self, now):
         """ms until poll and output should be called."""
-        return TICK_MS if self.setup is None else min(TICK_MS, self.setup.wake(now))
+        return _TICK_MS if self.setup is None else min(_TICK_MS, self.setup.wake(now))
 
     def take_events(self):
         """Events of the set-up since the last call, oldest first: (name, value, t)."""

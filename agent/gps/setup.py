@@ -36,17 +36,17 @@ from agent.gps.settings import BITS, steps
 from agent.gps.watch import Backoff, Watch, banner
 
 # At 1 Hz two epochs begin within this time, ms.
-LISTEN_MS = const(2500)
+_LISTEN_MS = const(2500)
 # Valid sentences that settle the rate (a frame counts twice): the checksum of one may be chance.
 _EVIDENCE = const(2)
 # Messages are acknowledged within 1 s (interface description, UBX-ACK), and the line takes time.
-ANSWER_MS = const(1500)
+_ANSWER_MS = const(1500)
 _TRIES = const(3)
 # After the last bit of the message that changes the rate, ms: UART buffers of USB adapters.
 _DRAIN_MS = const(30)
 # Silence, ms, after which output is that of a receiver that may have been off; and twice that long
 # the receiver is lost. Never less than three epochs.
-SILENCE_MS = const(3000)
+_SILENCE_MS = const(3000)
 # A receiver that is no u-blox is asked again so often, ms: it may have been starting, or deaf.
 _ASK_MS = const(60_000)
 # Configurations made anew because steps were not answered, until something else happens: each
@@ -112,7 +112,7 @@ class Setup:
         self._retries = 0
         self._watching = Watch(settings)
         self._backoff = Backoff()
-        self._silence = max(SILENCE_MS, 3 * settings.period)
+        self._silence = max(_SILENCE_MS, 3 * settings.period)
 
     # --- interface ---
 
@@ -226,8 +226,8 @@ class Setup:
 
     def _listening(self, now):
         self._evidence = 0
-        self._until = now + LISTEN_MS
-        self._again = now + LISTEN_MS // 2
+        self._until = now + _LISTEN_MS
+        self._again = now + _LISTEN_MS // 2
 
     def _set_rate(self, rate):
         self._rate = rate
@@ -245,7 +245,7 @@ class Setup:
     def _send(self, data, now):
         self._out = data
         self._tries += 1
-        self._until = now + ANSWER_MS
+        self._until = now + _ANSWER_MS
 
     def _modern(self):
         return self.version[2] is not None and self.version[2] > _LEGACY_MAX

@@ -23,14 +23,14 @@ from agent.gps.plane import distance
 # A witness must say so for this long, ms: at the halt of a traffic jam the car goes on sooner.
 STILL_MS = const(5000)
 # Further away than this, cm, for so many fixes in succession: the car moves, or is moved.
-AWAY_CM = const(2500)
+_AWAY_CM = const(2500)
 AWAY_FIXES = const(3)
 # The receiver says that it moves: 7 km/h. Reflections bring a parked receiver to 1 m/s.
-MOVING = const(200)
+_MOVING = const(200)
 # Without a witness: so slow (cm/s) for so long (ms) within so many cm. A queue creeps faster.
-GPS_STILL = const(30)
+_GPS_STILL = const(30)
 GPS_STILL_MS = const(30_000)
-GPS_STILL_CM = const(1000)
+_GPS_STILL_CM = const(1000)
 # Without a witness the car may have been moved while GPS was lost for so long, ms.
 LOSS_MS = const(60_000)
 
@@ -121,11 +121,11 @@ class Standstill:
 
     def _watch_speed(self, fix, sound):
         slow = self._slow
-        if fix.speed is None or fix.speed > GPS_STILL or not sound:
+        if fix.speed is None or fix.speed > _GPS_STILL or not sound:
             self._slow = None
-        elif slow is None or distance(slow[1], slow[2], fix.lat, fix.lon) > GPS_STILL_CM:
+        elif slow is None or distance(slow[1], slow[2], fix.lat, fix.lon) > _GPS_STILL_CM:
             self._slow = (fix.t, fix.lat, fix.lon)
-        is_moving = fix.speed is not None and fix.speed >= MOVING
+        is_moving = fix.speed is not None and fix.speed >= _MOVING
         self._moving = self._moving + 1 if is_moving else 0
         if is_moving and self._towed_t is not None:
             self._towed_t = fix.t
@@ -133,8 +133,8 @@ class Standstill:
     def _watch_anchor(self, fix):
         anchor = self.anchor
         self.away_cm = distance(anchor[0], anchor[1], fix.lat, fix.lon)
-        far = self.away_cm > AWAY_CM
-        if self._witnessed and fix.speed is not None and fix.speed < MOVING:
+        far = self.away_cm > _AWAY_CM
+        if self._witnessed and fix.speed is not None and fix.speed < _MOVING:
             far = False
         self._away = self._away + 1 if far else 0
         if self._away >= AWAY_FIXES:

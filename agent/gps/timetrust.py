@@ -19,7 +19,7 @@ from agent.gps.fix import DAY_MS
 TRUST_AFTER = const(3)
 # How far they may differ, ms: a slow line's jitter. The error when the leap seconds are not known
 # yet is whole seconds.
-AGREE_MS = const(500)
+_AGREE_MS = const(500)
 _LEAP_MS = const(1000)
 
 UNKNOWN = "unknown"
@@ -56,9 +56,9 @@ class TimeTrust:
             self._count = 0
             return "rollover" if was != ROLLOVER else None
         told = None
-        if before is not None and abs(offset - before) <= AGREE_MS:
+        if before is not None and abs(offset - before) <= _AGREE_MS:
             self._count += 1
-        elif was_leap and before is not None and abs(offset + _LEAP_MS - before) <= AGREE_MS:
+        elif was_leap and before is not None and abs(offset + _LEAP_MS - before) <= _AGREE_MS:
             # 23:59:60 counts as 00:00:00, which then comes again: UTC stood still for a second.
             told = "leap"
             self._count += 1

@@ -22,7 +22,7 @@ _UNWANTED = const(3)
 # Epochs are counted over so many ms, and over no fewer than ten.
 _COUNT_MS = const(5000)
 # Time between configurations because of resets, ms: doubled each time, back after long calm.
-BACKOFF_MS = const(10_000)
+_BACKOFF_MS = const(10_000)
 _BACKOFF_MAX_MS = const(640_000)
 _MAKERS = const(80)  # `P`: a maker's own sentence
 
@@ -72,7 +72,7 @@ class Backoff:
 
     def __init__(self):
         self._until = 0
-        self.pause = BACKOFF_MS
+        self.pause = _BACKOFF_MS
 
     def holds(self, now):
         return now < self._until
@@ -81,7 +81,7 @@ class Backoff:
         if now < self._until:
             return False
         if now - self._until > _BACKOFF_MAX_MS:
-            self.pause = BACKOFF_MS
+            self.pause = _BACKOFF_MS
         self._until = now + self.pause
         self.pause = min(2 * self.pause, _BACKOFF_MAX_MS)
         return True

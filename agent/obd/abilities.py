@@ -14,9 +14,9 @@ the adapter's own name (setup.py voids it for another one):
 from agent.obd import replies
 
 MAX_BATCH = 6  # PIDs a request on CAN (SAE J1979)
-PROBES = 2  # probes without an answer until the ability counts as missing
-IGNORED_MS = 80  # after the last frame counted the prompt comes at once
-DOUBTS = 3  # "?" in a row to what is known to work, until it is probed anew
+_PROBES = 2  # probes without an answer until the ability counts as missing
+_IGNORED_MS = 80  # after the last frame counted the prompt comes at once
+_DOUBTS = 3  # "?" in a row to what is known to work, until it is probed anew
 
 
 class Abilities:
@@ -72,7 +72,7 @@ class Abilities:
         self._doubts = 0
         if with_digit and memory["digit"] is None:
             # Who ignores it waits on; then it is better left out, and the wait made shorter.
-            works = answered == asked and tail is not None and tail < IGNORED_MS
+            works = answered == asked and tail is not None and tail < _IGNORED_MS
             if self._tried(works):
                 memory["digit"] = works
         elif asked > 1 and memory["batch"] is None and self._tried(answered > 0):
@@ -85,7 +85,7 @@ class Abilities:
     def _tried(self, worked):
         """Is the probe decided?"""
         self._probes = 0 if worked else self._probes + 1
-        decided = worked or self._probes >= PROBES
+        decided = worked or self._probes >= _PROBES
         if decided:
             self._probes = 0
         return decided
@@ -99,5 +99,5 @@ class Abilities:
                 self.memory["batch"] = 1
         else:
             self._doubts += 1
-            if self._doubts >= DOUBTS:
+            if self._doubts >= _DOUBTS:
                 self._void()

@@ -11,7 +11,7 @@ from agent.obd import replies, services
 from agent.obd.isotp import Reassembler
 from agent.obd.replies import ALERT, BANNER, COUNTED, PROGRESS, RESET, SILENT, UNKNOWN
 
-MAX_TEXTS = 4  # lines of an AT command's answer that are kept; the longest answer has two
+_MAX_TEXTS = 4  # lines of an AT command's answer that are kept; the longest answer has two
 _SEARCHING = b"SEARCHING"
 
 # Marks
@@ -70,7 +70,7 @@ class Answer:
         if kind == ALERT:
             return ALERTED
         if not self.for_data:
-            if len(self.texts) < MAX_TEXTS:
+            if len(self.texts) < _MAX_TEXTS:
                 self.texts.append(replies.printable(text))
             if kind == UNKNOWN:
                 kind = SILENT  # names, numbers, volts: whoever asked will judge

@@ -12,13 +12,13 @@ read, too. Diagnosis is told when it may ask, between the polls; events:
 
 from agent.obd import services
 
-VIN_TRIES = 3
+_VIN_TRIES = 3
 RETRY_MS = 10000  # after a failed exchange
-DTC_TRIES = 5  # readings without an ECU that used to answer, until they are believed
-SILENT_TRIES = 3  # readings that nobody answers, until they become rare
-RARE_MS = 600000
+_DTC_TRIES = 5  # readings without an ECU that used to answer, until they are believed
+_SILENT_TRIES = 3  # readings that nobody answers, until they become rare
+_RARE_MS = 600000
 MAX_ECUS = 8
-MAX_CODES = 64  # of one ECU that are compared; a car with more has one problem
+_MAX_CODES = 64  # of one ECU that are compared; a car with more has one problem
 MAX_VALUES = 64  # of a freeze frame
 
 KINDS = (("stored", 0x03), ("pending", 0x07), ("permanent", 0x0A))
@@ -103,7 +103,7 @@ class Diagnosis:
         return None
 
     def _vin_wanted(self):
-        return self._settings["vin"] and self.vin is None and self._vin_tries < VIN_TRIES
+        return self._settings["vin"] and self.vin is None and self._vin_tries < _VIN_TRIES
 
     # Answers
 
@@ -147,8 +147,8 @@ class Diagnosis:
             found += new
         if not messages:
             codes.silent += 1
-            if codes.silent >= SILENT_TRIES and codes.service != 0x03:
-                codes.due = now + RARE_MS  # old cars have no such service
+            if codes.silent >= _SILENT_TRIES and codes.service != 0x03:
+                codes.due = now + _RARE_MS  # old cars have no such service
             return
         codes.silent = 0
         if not clean:
@@ -156,7 +156,7 @@ class Diagnosis:
             return
         codes.tries += 1
         for ecu in codes.ecus or self._ought(codes, can):
-            if ecu not in by_ecu and ecu not in refusing and codes.tries < DTC_TRIES:
+            if ecu not in by_ecu and ecu not in refusing and codes.tries < _DTC_TRIES:
                 return
         codes.tries = 0
         codes.ecus = sorted(by_ecu)
@@ -180,7 +180,7 @@ class Diagnosis:
                 self._frames.pop(ecu, None)
                 if ecu not in self._to_capture:
                     self._to_capture.append(ecu)
-            self._known[ecu] = by_ecu[ecu][:MAX_CODES]
+            self._known[ecu] = by_ecu[ecu][:_MAX_CODES]
 
     # Freeze frames
 

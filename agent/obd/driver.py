@@ -35,7 +35,7 @@ WAIT_LIMIT_MS = 30000
 # After a line of data the prompt comes within ATST, 200 ms: when it does not it is lost.
 QUIET_MS = 500
 DRAIN_MS = 200
-RESYNC_MS = 300
+_RESYNC_MS = 300
 # A silent adapter is asked for its name so often, each time for so long: it is to work again
 # within 5 s of its return, the set-up takes two of them.
 LOOK_MS = 700
@@ -53,8 +53,8 @@ OFF = 0
 DRAIN = 1  # what was under way is thrown away
 SETUP = 2
 READY = 3
-REQUEST = 4
-SETTING = 5  # a command of the owner's to the adapter itself
+_REQUEST = 4
+_SETTING = 5  # a command of the owner's to the adapter itself
 RESYNC = 6  # after a time-out: wait for the prompt that did not come
 BUSLESS = 7  # until the next search
 DOWN = 8  # silent; looked for
@@ -125,13 +125,13 @@ class Driver:
 
     def _ask(self, text, now):
         self.counters["requests"] += 1
-        self._mode = REQUEST
+        self._mode = _REQUEST
         self._answer.isotp.protocol = self._setup.protocol
         return self._send(text, COMMAND_MS, now)
 
     def _set(self, text, now):
         self._back_to = PARKED if self._mode == PARKED else READY
-        self._mode = SETTING
+        self._mode = _SETTING
         return self._send(text, COMMAND_MS, now)
 
     def _send(self, text, deadline, now):
@@ -141,7 +141,7 @@ class Driver:
         self._sent = text
         self._sent_at = now
         self._deadline = now + deadline
-        self._answer.begin(text, searching or self._mode == REQUEST)
+        self._answer.begin(text, searching or self._mode == _REQUEST)
         return text + b"\r"
 
     # Lines
@@ -199,7 +199,7 @@ class Driver:
         """The adapter has lost its settings."""
         self.counters["resets"] += 1
         self._events.append(("error", "adapter_reset", printable(line)))
-        if self._mode == REQUEST:
+        if self._mode == _REQUEST:
             self._events.append(("reply", RESET, [], False))
         self._begin(now, blocked=b"94" in line)
 
@@ -221,7 +221,7 @@ class Driver:
             self._setup.changed(True)
             self._mode = RESYNC  # the prompt
             self._back_to = SETUP
-            self._until = now + RESYNC_MS
+            self._until = now + _RESYNC_MS
 
     def _fall_back(self, now):
         self._rate.end()
@@ -258,7 +258,7 @@ class Driver:
             return
         heard = self._answer.heard
         self.counters["no_prompt" if heard else "timeouts"] += 1
-        if self._mode in (REQUEST, SETTING):
+        if self._mode in (_REQUEST, _SETTING):
             self._late(heard, now)
         elif heard:
             self._finish(now)
@@ -273,7 +273,7 @@ class Driver:
         """A request or a setting without its prompt."""
         if not self._answer.isotp.messages and not self._answer.texts:
             self._failures += 1
-        if self._mode == REQUEST:
+        if self._mode == _REQUEST:
             self._back_to = READY
             self._reply(self._answer.kind if heard else TIMEOUT, now)
         if self._failures >= (1 if self._rate.is_raised else LOST_AFTER):
@@ -286,7 +286,7 @@ class Driver:
         kind = self._answer.kind
         texts = self._answer.texts
         messages = self._answer.isotp.messages
-        if self._mode == REQUEST:
+        if self._mode == _REQUEST:
             self._back_to = READY
             self._reply(kind, now)
             if kind == SILENT and not messages:
@@ -299,7 +299,7 @@ class Driver:
         self._answer.isotp.end()
         sent = self._sent
         self._clear()
-        if self._mode == SETTING:
+        if self._mode == _SETTING:
             self._mode = self._back_to
             self._was_set(sent, kind, texts)
             return
@@ -336,7 +336,7 @@ class Driver:
         self._clear()
         self._mode = RESYNC
         self._wakeup = True
-        self._until = now + RESYNC_MS
+        self._until = now + _RESYNC_MS
 
     def _reply(self, kind, now):
         """Hands the answer to a request over."""

@@ -8,7 +8,7 @@ and nothing else that the ECU says about it means anything.
 from agent.obd import dtc, pids, services
 
 FRAME = 0
-TRIGGER = 0x02  # the PID that holds the trouble code
+_TRIGGER = 0x02  # the PID that holds the trouble code
 MOST = 3  # PIDs a request on CAN
 
 
@@ -34,7 +34,7 @@ def parts(payload, asked):
 
 def trigger(payload):
     """Reply to ask(b"\\x02") -> the trouble code, or None: no frame. Raises ReplyError."""
-    start = parts(payload, bytes([TRIGGER]))[0][1]
+    start = parts(payload, bytes([_TRIGGER]))[0][1]
     found = dtc.codes(payload[start : start + 2], 0)
     return found[0] if found else None
 
@@ -56,7 +56,7 @@ def capture(ecus, most=MOST):
     """
     found = []
     codes = {}
-    messages = yield 0x02, ask(bytes([TRIGGER]))
+    messages = yield 0x02, ask(bytes([_TRIGGER]))
     for ecu, payload, _ in messages:
         if ecu in ecus and ecu not in codes:
             try:

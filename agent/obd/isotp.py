@@ -30,9 +30,9 @@ MAX_MESSAGES = 72
 # Bytes of a single frame; a line with more and no CAN header is one of the older buses.
 _MOST_SINGLE = const(7)
 # Trimmed frames in a row where padded ones used to come, until the change is believed.
-TRIMMED_FRAMES = 8
+_TRIMMED_FRAMES = 8
 
-NO_HEADER = 0
+_NO_HEADER = 0
 # Protocols as ATDPN numbers them: not CAN, one PID a request.
 LEGACY = "12345"
 
@@ -104,10 +104,10 @@ class Reassembler:
             self._complete(old[0], old[1], now)
         elif not data or len(data) > _MOST_SINGLE:
             self._error("isotp_malformed")
-        elif NO_HEADER in self._open:
-            self._drop(NO_HEADER, "isotp_ambiguous")
+        elif _NO_HEADER in self._open:
+            self._drop(_NO_HEADER, "isotp_ambiguous")
         else:
-            self._complete(NO_HEADER, data, now)
+            self._complete(_NO_HEADER, data, now)
         return True
 
     def _frame(self, ecu, data, now):
@@ -185,7 +185,7 @@ class Reassembler:
         if size == 8:
             if key not in self._pads and len(self._pads) >= 2 * MAX_ECUS:
                 self._pads = {}
-            self._pads[key] = TRIMMED_FRAMES
+            self._pads[key] = _TRIMMED_FRAMES
         elif doubts:
             self._pads[key] = doubts - 1
         return size < 8 and (doubts > 0 or size != needed)
@@ -196,15 +196,15 @@ class Reassembler:
             length = int(text, 16)
         except ValueError:
             return False
-        if NO_HEADER in self._open:
+        if _NO_HEADER in self._open:
             # Two ECUs answer at once and nothing tells their frames apart.
-            self._drop(NO_HEADER, "isotp_ambiguous")
+            self._drop(_NO_HEADER, "isotp_ambiguous")
         elif length < 8:
             self._error("isotp_malformed")
         elif length > MAX_MESSAGE:
             self._error("isotp_too_long")
         else:
-            self._open[NO_HEADER] = [length, 0, bytearray()]
+            self._open[_NO_HEADER] = [length, 0, bytearray()]
         return True
 
     def _numbered(self, text, now):
@@ -214,18 +214,18 @@ class Reassembler:
             data = unhexlify(text[2:])
         except ValueError:
             return False
-        message = self._open.get(NO_HEADER)
+        message = self._open.get(_NO_HEADER)
         if message is None:
             self._error("isotp_stray")
         elif sequence != message[1]:
-            self._drop(NO_HEADER, "isotp_sequence")
+            self._drop(_NO_HEADER, "isotp_sequence")
         elif message[2]:
             if len(data) > 7:
-                self._drop(NO_HEADER, "isotp_malformed")
+                self._drop(_NO_HEADER, "isotp_malformed")
             else:
-                self._consecutive(NO_HEADER, sequence, b"\x00" + data, now)
+                self._consecutive(_NO_HEADER, sequence, b"\x00" + data, now)
         elif len(data) != 6:
-            self._drop(NO_HEADER, "isotp_short")
+            self._drop(_NO_HEADER, "isotp_short")
         else:
             message[1] = 1
             message[2].extend(data)

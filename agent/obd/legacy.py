@@ -19,7 +19,7 @@ _KWP = "45"
 _TESTER = const(0xF1)
 _FUNCTIONAL = const(0x6B)  # target of answers on J1850 and ISO 9141
 # Seven data bytes and the check behind three header bytes; KWP allows more, no OBD answer needs it.
-MOST_DATA = 7
+_MOST_DATA = 7
 _HEADER = const(3)
 
 
@@ -33,7 +33,7 @@ def message(data, protocol):
     begin = data[0]
     if begin & 0xC0 == 0x80:
         return _kwp(data) if protocol is None or protocol in _KWP else None
-    if data[1] != _FUNCTIONAL or not 1 <= len(data) - _HEADER - 1 <= MOST_DATA:
+    if data[1] != _FUNCTIONAL or not 1 <= len(data) - _HEADER - 1 <= _MOST_DATA:
         return None
     if begin == 0x41:
         right = protocol in (None, _PWM) and crc(data) == data[-1]
@@ -51,7 +51,7 @@ def _kwp(data):
     if not length:
         length = data[_HEADER]
         start += 1
-    if data[1] != _TESTER or len(data) != start + length + 1 or not 1 <= length <= MOST_DATA:
+    if data[1] != _TESTER or len(data) != start + length + 1 or not 1 <= length <= _MOST_DATA:
         return None
     return (data[2], data[start:-1]) if total(data) == data[-1] else None
 

@@ -13,8 +13,8 @@ BITMAPS = (0x00, 0x20, 0x40, 0x60, 0x80, 0xA0, 0xC0, 0xE0)
 
 _RECORD = const(9)  # MID, TID, UASID, value, lowest, highest
 _SIGNED = const(0x80)  # UASIDs from here on count in two's complement
-MAKER_MID = 0xE1
-MAKER_TID = 0x80
+_MAKER_MID = 0xE1
+_MAKER_TID = 0x80
 
 
 def bitmap(payload, mid):
@@ -72,9 +72,9 @@ def physical(uasid, raw):
 
 def monitor_name(mid):
     """The name of a MID, or None where the standard has none."""
-    return "maker's own" if mid >= MAKER_MID else names.name("M", mid)
+    return "maker's own" if mid >= _MAKER_MID else names.name("M", mid)
 
 
 def test_name(tid):
     """The name of a TID, or None where the standard has none."""
-    return "maker's own" if tid >= MAKER_TID else names.name("T", tid)
+    return "maker's own" if tid >= _MAKER_TID else names.name("T", tid)

@@ -21,7 +21,7 @@ DEMAND = 3  # asked only when the configuration names the signal
 
 # PIDs that answer "which of the next 32 are supported", four bytes each
 BITMAPS = (0x00, 0x20, 0x40, 0x60, 0x80, 0xA0, 0xC0)
-BITMAP_LENGTH = 4
+_BITMAP_LENGTH = 4
 
 # Fuel trims of banks 1 and 2, or with a second byte also of banks 3 and 4
 VARIABLE = b"\x06\x07\x08\x09\x55\x56\x57\x58"
@@ -65,7 +65,7 @@ def _lengths():
     """Data length by PID; 0 where unknown."""
     table = bytearray([head & 0x3F for head in HEADS])
     for pid in BITMAPS:
-        table[pid] = BITMAP_LENGTH
+        table[pid] = _BITMAP_LENGTH
     return bytes(table)
 
 

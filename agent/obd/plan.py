@@ -4,17 +4,17 @@ from agent import signals
 from agent.obd import pids
 
 # A PID that stays silent is asked at half the rate after each miss, down to once a minute.
-BACKOFF_MAX_MS = 60000
-BACKOFF_MIN_MS = 500
-BACKOFF_STEPS = 7
+_BACKOFF_MAX_MS = 60000
+_BACKOFF_MIN_MS = 500
+_BACKOFF_STEPS = 7
 # PIDs whose data other parts want, too: lamp and monitors, engine speed, vehicle speed.
 STATUS = 0x01
 RPM = 0x0C
 SPEED = 0x0D
 WATCHED = (STATUS, RPM, SPEED)
-ENGINE_MS = 1000  # an engine is looked at so often at least: whether the car may sleep
+_ENGINE_MS = 1000  # an engine is looked at so often at least: whether the car may sleep
 # What is asked as fast as possible (period 0) counts as overdue like what is asked so often.
-AS_FAST_AS_MS = 250
+_AS_FAST_AS_MS = 250
 # A value is true for so many periods of its tier, and what one exchange may take on top.
 LIFE_PERIODS = 3
 LIFE_MS = 1500
@@ -58,7 +58,7 @@ class Wanted:
         if row[0] == STATUS and self._status:
             return self._status if period is None else min(period, self._status)
         if row[0] == RPM and self._sleeps and period is None and self._only:
-            return ENGINE_MS
+            return _ENGINE_MS
         if period is None and not self._only and row[2] != pids.DEMAND:
             period = self._tiers[row[2]]
         return period
@@ -151,16 +151,16 @@ class Entry:
 
     def lead(self, now):
         """How much earlier than due, in thousandths of the period; below 0: overdue."""
-        return (self.due - now) * 1000 // max(self.period, AS_FAST_AS_MS)
+        return (self.due - now) * 1000 // max(self.period, _AS_FAST_AS_MS)
 
     def answered(self):
         self.misses = 0
         self.alone = False
 
     def missed(self, now):
-        self.misses = min(self.misses + 1, BACKOFF_STEPS)
-        pause = max(self.period, BACKOFF_MIN_MS) << (self.misses - 1)
-        self.due = now + max(self.period, min(pause, BACKOFF_MAX_MS))
+        self.misses = min(self.misses + 1, _BACKOFF_STEPS)
+        pause = max(self.period, _BACKOFF_MIN_MS) << (self.misses - 1)
+        self.due = now + max(self.period, min(pause, _BACKOFF_MAX_MS))
 
 
 def build(choice, maps, now):

@@ -57,7 +57,7 @@ DEFAULTS = {
 }
 
 MAX_ECUS = 8  # as in isotp.py
-HEADERLESS_LIMIT = 2  # replies without a header where there used to be one
+_HEADERLESS_LIMIT = 2  # replies without a header where there used to be one
 
 COUNTERS = (
     "negative",  # negative responses
@@ -397,7 +397,7 @@ class Obd:
             else:
                 self._headerless = 0
                 kept.append(message)
-        if self._headerless >= HEADERLESS_LIMIT:
+        if self._headerless >= _HEADERLESS_LIMIT:
             self._headerless = 0
             self._enter("searching", now)
             self._elm.start(now)

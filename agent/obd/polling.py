@@ -10,11 +10,11 @@ anything else is counted and gives nothing.
 
 from agent.obd import pids, plan, replies, services
 
-SILENT_LIMIT = 5  # poll requests in a row without a word, then the bus is tested
-ABSENT_LIMIT = 5  # replies in a row without an ECU, until the others are believed alone
-UNHEARD_LIMIT = 3  # replies in a row without the one ECU that is shown, until all are
-MAP_TRIES = 3
-MOST_DIGIT = 15  # frames that one digit can name
+_SILENT_LIMIT = 5  # poll requests in a row without a word, then the bus is tested
+_ABSENT_LIMIT = 5  # replies in a row without an ECU, until the others are believed alone
+_UNHEARD_LIMIT = 3  # replies in a row without the one ECU that is shown, until all are
+_MAP_TRIES = 3
+_MOST_DIGIT = 15  # frames that one digit can name
 _FULL_SCALES = (0x4F, 0x50)  # four bytes and one: see pids.scaled()
 
 # What reply() says beside None
@@ -68,7 +68,7 @@ class Polling:
 
     def due(self, now):
         """ms until next() has something to ask."""
-        if self._plan is None or self._silent >= SILENT_LIMIT:
+        if self._plan is None or self._silent >= _SILENT_LIMIT:
             return 0
         due = now + 1000
         for entry in self._plan:
@@ -87,7 +87,7 @@ class Polling:
             else:
                 self._asked = bytes([pids.BITMAPS[self._map_index]])
             return self._asked, self._sure_frames(can), None
-        if self._silent >= SILENT_LIMIT:
+        if self._silent >= _SILENT_LIMIT:
             self._asked = b"\x00"
             return self._asked, 0, None
         focus = can and len(self.maps.ecus) > 1 and self._abilities.focus()
@@ -106,7 +106,7 @@ class Polling:
             if not can and frames > len(self.maps.ecus):
                 frames = 0
         self._batch = batch
-        self._with_digit = 0 < frames <= MOST_DIGIT
+        self._with_digit = 0 < frames <= _MOST_DIGIT
         self._asked = asked
         return asked, frames if self._with_digit else 0, self._focus
 
@@ -129,7 +129,7 @@ class Polling:
         -> READY, DEAD or None."""
         if self._plan is None:
             return self._scaled(messages, now) if self._to_scale else self._mapped(messages, now)
-        if self._silent >= SILENT_LIMIT:
+        if self._silent >= _SILENT_LIMIT:
             if not self._bitmaps(messages):
                 return DEAD
             self._silent = 0
@@ -139,7 +139,7 @@ class Polling:
 
     def alive(self):
         """The bus has been heard otherwise: "response pending", another service."""
-        if self._silent < SILENT_LIMIT:
+        if self._silent < _SILENT_LIMIT:
             self._silent = 0
 
     def _bitmaps(self, messages):
@@ -159,7 +159,7 @@ class Polling:
         for ecu, payload in found:
             self.maps.add(ecu, base, payload[2:])
         self._tries += 1
-        if not found and self._tries < MAP_TRIES:
+        if not found and self._tries < _MAP_TRIES:
             return None
         if not self.maps.ecus:
             return DEAD
@@ -191,7 +191,7 @@ class Polling:
                 else:
                     scale[4] = payload[start]
         self._tries += 1
-        if missing and self._tries < MAP_TRIES:
+        if missing and self._tries < _MAP_TRIES:
             return None
         self._tries = 0
         self._to_scale.pop(0)
@@ -206,7 +206,7 @@ class Polling:
         self._silent = 0 if messages else self._silent + 1
         if self._focus is not None:
             self._unheard = 0 if messages else self._unheard + 1
-            if self._unheard >= UNHEARD_LIMIT:
+            if self._unheard >= _UNHEARD_LIMIT:
                 self._abilities.no_focus()  # all of them are listened to again
         answers = []
         for ecu, payload, t in messages:
@@ -256,7 +256,7 @@ class Polling:
                 self._absent[ecu] = 0
             elif self.maps.answers(ecu, self._asked):
                 times = self._absent.get(ecu, 0)
-                if times < ABSENT_LIMIT:
+                if times < _ABSENT_LIMIT:
                     self._absent[ecu] = times + 1
                     missing = True
         return missing

@@ -31,7 +31,7 @@ READ_SERVICES = (
 
 CLEAR = 0x04
 CLEAR_ORDER = "clear trouble codes"  # what whoever orders it has to say
-CLEAR_RPM_AGE_MS = 2000  # an engine speed that is older says nothing about now
+_CLEAR_RPM_AGE_MS = 2000  # an engine speed that is older says nothing about now
 
 NEGATIVE = 0x7F
 WAIT = 0x78  # response pending: the ECU has up to five seconds more
@@ -78,7 +78,7 @@ def clear_request(order, rpm, age):
     """
     if order != CLEAR_ORDER:
         raise ServiceRefused("service 04: nobody ordered it")
-    if rpm is None or age is None or not 0 <= age <= CLEAR_RPM_AGE_MS:
+    if rpm is None or age is None or not 0 <= age <= _CLEAR_RPM_AGE_MS:
         raise ServiceRefused("service 04: the engine's speed is not known")
     if rpm != 0:
         raise ServiceRefused("service 04: the engine runs")

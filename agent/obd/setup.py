@@ -11,7 +11,7 @@ from agent.obd import identity, services
 from agent.obd.replies import DONE, UNSUPPORTED, millivolts
 
 COMMAND_MS = 1000
-RESET_MS = 2500  # ATZ takes 0.6 to 1 s, of slow clones nearly two
+_RESET_MS = 2500  # ATZ takes 0.6 to 1 s, of slow clones nearly two
 SEARCH_MS = 10000
 
 GO_ON = 0
@@ -56,8 +56,8 @@ _FORGET = b"ATFE"  # after ERR94: forget events, else CAN stays blocked
 # Commands that are left out once the adapter answered "?" to them
 _OPTIONAL = (b"ATE0", b"ATL0", b"ATS0", b"ATH1", b"ATAT1")
 _LEARNED = ("rate", "batch", "digit", "focus")  # in memory, of one adapter
-AUTO_EVERY = 4  # attempts: how often the search is automatic although a protocol is known
-BLOCKED_AFTER = 3  # searches in vain after ERR94, until somebody is told to switch the power off
+_AUTO_EVERY = 4  # attempts: how often the search is automatic although a protocol is known
+_BLOCKED_AFTER = 3  # searches in vain after ERR94, until somebody is told to switch the power off
 
 
 class SetUp:
@@ -152,7 +152,7 @@ class SetUp:
             self._step += 1
         step = self._step
         if step == _FIRST:
-            return (_WARM if self._rate.is_raised else b"ATZ"), RESET_MS
+            return (_WARM if self._rate.is_raised else b"ATZ"), _RESET_MS
         if self._forget:
             return _FORGET, COMMAND_MS
         if step in (_PATIENCE, _CHANGE):
@@ -177,7 +177,7 @@ class SetUp:
 
     def _wanted_protocol(self):
         known = self.memory["protocol"]
-        if known is None or self._attempt % AUTO_EVERY == 1:
+        if known is None or self._attempt % _AUTO_EVERY == 1:
             return b"0"
         return known.encode()
 
@@ -258,7 +258,7 @@ class SetUp:
             return GO_ON
         if self._blocked:
             self._blocked += 1
-            if self._blocked == BLOCKED_AFTER + 1:
+            if self._blocked == _BLOCKED_AFTER + 1:
                 text = "CAN stays blocked after ERR94: switch the adapter's power off and on"
                 self._events.append(("error", "adapter_blocked", text))
         return NO_CAR

@@ -15,11 +15,11 @@ WAKE = 2
 TRY = 3
 
 # The engine counts as turning for so long after its last speed above zero.
-TURNING_MS = 5000
+_TURNING_MS = 5000
 # A battery at rest is below this, one that is charged above (mV).
-CHARGED_MV = 13200
+_CHARGED_MV = 13200
 # A rise that says that something charges: the alternator, or a charger.
-RISE_MV = 500
+_RISE_MV = 500
 # Below this the battery is low: then the adapter is put to low power even where only the voltage
 # can tell that the engine was started.
 LOW_MV = 11900
@@ -104,7 +104,7 @@ class Sleep:
             return None
         if self.level or moved:
             return self._wake(now)
-        if self._rest is not None and self._volts >= self._rest + RISE_MV:
+        if self._rest is not None and self._volts >= self._rest + _RISE_MV:
             self._rest = self._volts  # only a further rise counts again
             self._tried_at = now
             return TRY
@@ -137,11 +137,11 @@ class Sleep:
             self._still_at is not None
             and now - self._still_at >= settings["asleep_still_ms"]
             and self._volts is not None
-            and self._volts < CHARGED_MV
+            and self._volts < _CHARGED_MV
         )
 
     def _turning(self, now):
-        return self._turned_at is not None and now - self._turned_at < TURNING_MS
+        return self._turned_at is not None and now - self._turned_at < _TURNING_MS
 
     def rests(self, now):
         """True when the adapter may go to low power."""

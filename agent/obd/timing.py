@@ -5,11 +5,11 @@ slowest of some answers is known, ATST is set to twice that. When answers go mis
 the adapter's default, and later attempts leave more room; after a few the default stays.
 """
 
-UNIT_US = 4096  # of ATST
+_UNIT_US = 4096  # of ATST
 SAMPLES = 16  # answers that are measured before anything is changed
-SHORTEST_MS = 24
-USUAL_MS = 200  # what a reset leaves
-WORTH_MS = 150  # only a wait below this is worth a change
+_SHORTEST_MS = 24
+_USUAL_MS = 200  # what a reset leaves
+_WORTH_MS = 150  # only a wait below this is worth a change
 TROUBLES = 3  # answers with something missing until the default comes back
 ATTEMPTS = 3
 
@@ -48,9 +48,9 @@ class Timing:
             return 0
         if self._samples < SAMPLES or self._attempts >= ATTEMPTS:
             return None
-        wait = max(SHORTEST_MS, self._slowest * (2 + self._attempts))
+        wait = max(_SHORTEST_MS, self._slowest * (2 + self._attempts))
         self._samples = self._slowest = 0
-        if wait > WORTH_MS:
+        if wait > _WORTH_MS:
             return None
         self.wait_ms = wait
-        return (wait * 1000 + UNIT_US - 1) // UNIT_US
+        return (wait * 1000 + _UNIT_US - 1) // _UNIT_US

@@ -12,7 +12,7 @@ BY_STATUS = 0x02
 SNAPSHOT = 0x04
 EXTENDED = 0x06
 SUPPORTED = 0x0A
-ALL_RECORDS = 0xFF
+_ALL_RECORDS = 0xFF
 
 _CODE = const(4)  # bytes of a code in a list: three and its status
 
@@ -22,12 +22,12 @@ def by_status(mask=0x0D):
     return bytes([BY_STATUS, mask])
 
 
-def snapshot(code, record=ALL_RECORDS):
+def snapshot(code, record=_ALL_RECORDS):
     """The data of a request for a code's snapshot ("P0301-11"). ValueError for no such code."""
     return _of_code(SNAPSHOT, code, record)
 
 
-def extended(code, record=ALL_RECORDS):
+def extended(code, record=_ALL_RECORDS):
     """The data of a request for a code's extended data. ValueError for no such code."""
     return _of_code(EXTENDED, code, record)
 

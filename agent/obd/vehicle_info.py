@@ -15,8 +15,8 @@ VERIFICATIONS = 0x06
 SPARK_TRACKING = 0x08
 ECU_NAME = 0x0A
 COMPRESSION_TRACKING = 0x0B
-SERIAL_NUMBER = 0x0D
-TYPE_APPROVAL = 0x0F
+_SERIAL_NUMBER = 0x0D
+_TYPE_APPROVAL = 0x0F
 
 # Bytes of one item, by information type
 _SIZES = (
@@ -26,8 +26,8 @@ _SIZES = (
     (SPARK_TRACKING, 2),
     (ECU_NAME, 20),
     (COMPRESSION_TRACKING, 2),
-    (SERIAL_NUMBER, 17),
-    (TYPE_APPROVAL, 17),
+    (_SERIAL_NUMBER, 17),
+    (_TYPE_APPROVAL, 17),
 )
 _NAME_DASH = const(4)  # "ECM", a zero, then "-" and the long name: ECU name, byte by byte
 _OLD_BYTES = const(4)

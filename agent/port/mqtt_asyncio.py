@@ -20,7 +20,7 @@ from agent.const import const
 
 # One read. The shortest message takes 5 bytes [MQTT 3.1.1, 3.3], so a read adds at most 102
 # events to the queue before its cap is looked at again.
-READ_SIZE = 512
+_READ_SIZE = 512
 # A failed write leaves the reader this long to find the peer's last words (a TLS alert, a
 # CONNACK): they say more than "connection reset".
 _LAST_WORDS_MS = const(200)
@@ -90,7 +90,7 @@ class _CpythonStream:
             context = tls_context(options.tls)
             name = options.server_name()
         self._reader, self._writer = await asyncio.open_connection(
-            options.host, options.port, limit=READ_SIZE, ssl=context, server_hostname=name
+            options.host, options.port, limit=_READ_SIZE, ssl=context, server_hostname=name
         )
         # drain() shall mean "the socket has it": the only buffer is the machine's. Not 0: with
         # nothing at all waiting, asyncio's TLS layer then pauses for good.
@@ -100,7 +100,7 @@ class _CpythonStream:
             self._socket = socket.socket(fileno=os.dup(handle))
 
     async def read(self):
-        data = await self._reader.read(READ_SIZE)
+        data = await self._reader.read(_READ_SIZE)
         self._forget()
         return data
 
@@ -163,7 +163,7 @@ class _MicroStream:
         self._stream = asyncio.StreamReader(sock)
 
     def read(self):
-        return self._stream.read(READ_SIZE)
+        return self._stream.read(_READ_SIZE)
 
     async def write(self, packet):
         # One write at a time, and the same bytes until they are through: mbedTLS insists on it,
