@@ -54,6 +54,7 @@ def _checks(few):
         ("failing operations, ext4", False, lambda: on_ext4.failing_operations(stories)),
         ("flipped bits", False, lambda: on_ext4.flipped_bits(few)),
         ("broken: cursor before data, ext4", True, lambda: ext4(1500, 50, broken.CursorFirst)),
+        ("broken: cursor before data, littlefs", True, lambda: _littlefs(400, 50, "cursor")),
         ("broken: file removed before the ledger, ext4", True,
          lambda: ext4(300, 1, broken.LateLedger)),
         ("broken: no CRC check, power cuts", True, lambda: _without_crc(ext4, 1500, 10)),
