@@ -260,6 +260,18 @@ ALONE = (change_header, change_length, change_service, change_pid, hex_more)
 ALONE_NAMES = ("change_header", "change_length", "change_service", "change_pid", "hex_more")
 
 
+def together(chosen):
+    """Damages as they may come together: none makes up for another."""
+    if double_line in chosen:
+        # What is lost by the one would be there by the other.
+        chosen = [each for each in chosen if each is not lose_across]
+    for last in (marked_wrong, foreign_first):
+        # The mark stays with what it marks; the other tester's frames come before ours.
+        if last in chosen:
+            chosen = [each for each in chosen if each is not last] + [last]
+    return chosen
+
+
 def structure(lines, chance, car, request, in_step):
     """Spoils a reply by one to three damages -> their names.
 
@@ -270,13 +282,7 @@ def structure(lines, chance, car, request, in_step):
         chosen = [chance.of(ALONE)]
     else:
         chosen = [chance.of(STRUCTURE) for _ in range(1 + chance.below(3))]
-        if double_line in chosen:
-            # What is lost by the one would be there by the other.
-            chosen = [each for each in chosen if each is not lose_across]
-        for last in (marked_wrong, foreign_first):
-            # The mark stays with what it marks; the other tester's frames come before ours.
-            if last in chosen:
-                chosen = [each for each in chosen if each is not last] + [last]
+        chosen = together(chosen)
     for operation in chosen:
         if lines:
             operation(lines, chance, car, request)

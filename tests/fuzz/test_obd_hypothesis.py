@@ -41,8 +41,7 @@ def test_damaged_lines_through_reassembly_and_services(data, asked, seed):
     payload, roles = car.answer(0, request)
     lines = [list(line) for line in frames(style.names[0], payload, roles, style)]
     operations = data.draw(st.lists(st.sampled_from(obd_spoil.STRUCTURE), max_size=4))
-    if obd_spoil.double_line in operations:
-        operations = [each for each in operations if each is not obd_spoil.lose_across]
+    operations = obd_spoil.together(operations)
     reassembler = Reassembler({})
     # Frames that are whole first: what the driver knows of this adapter's padding.
     for line in frames(style.names[0], *car.answer(0, b"\x01\x0d"), style):
