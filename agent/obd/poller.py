@@ -110,6 +110,7 @@ class Obd:
     # What the owner calls
 
     def start(self, now):
+        self._give_up("the line to the adapter was opened anew", now)
         self._voltage_due = now + self.settings["voltage_ms"]
         self._restart()
         self._enter("searching", now)

@@ -21,10 +21,14 @@ VEHICLE = "v-test0001"
 
 class System:
     """`interpreter`: "cpython" or "micropython"; `port`: where the agent finds its broker, and
-    `room_port` where the room finds it; `scenario`: what the emulated car does, by file."""
+    `room_port` where the room finds it; `scenario`: what the emulated car does, by file; `heap`:
+    MicroPython's."""
 
-    def __init__(self, folder, interpreter, port, room_port=None, scenario=None, **settings):
+    def __init__(
+        self, folder, interpreter, port, room_port=None, scenario=None, heap=demo.HEAP, **settings
+    ):
         self.folder = folder
+        self._heap = heap
         self._scenario = ["--scenario", str(scenario)] if scenario else []
         self.room_folder = folder / "room"
         self.journal = folder / "journal"
@@ -65,7 +69,7 @@ class System:
     def start_agent(self):
         program, where = [sys.executable, "-m", "agent"], {}
         if self._interpreter == "micropython":
-            program, where = micropython_agent(demo.HEAP)
+            program, where = micropython_agent(self._heap)
         child = self._start(
             "agent",
             [*program, "--config", str(self._config), "--attached"]

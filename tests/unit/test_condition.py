@@ -154,3 +154,22 @@ def test_configuration():
         assert str(e) == "obd.signals: no PID gives signal 'warp'"
     else:
         raise AssertionError
+
+
+def test_an_order_that_is_under_way_ends_when_the_line_is_opened_anew():
+    bench = Bench()
+    done = []
+    bench.part.on_done = lambda *what: done.append(what)
+
+    class Under:
+        event = None
+
+        def lost(self, reason):
+            self.event = ("scan", {"missing": [reason]})
+
+    bench.part.obd._order = Under()
+    bench.part.obd.start(5)
+    bench.part._take(bench.part.obd.take(), bench.line)
+    reason = "the line to the adapter was opened anew"
+    assert done == [("scan", {"missing": [reason]}, None)]
+    assert bench.part.obd._order is None
