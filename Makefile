@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench simulate schematics check faults fuzz clean
+.PHONY: setup demo test lint bench simulate schematics check faults fuzz soak-obd clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,10 @@ faults: $(STAMP)
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz $(ARGS)
 	$(BIN)/python -m tests.fuzz.obd_long
+
+# An hour of polling on MicroPython in a heap of 256 KB: it must not grow.
+soak-obd: $(STAMP)
+	$(BIN)/python -m tests.support.obd_hour
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

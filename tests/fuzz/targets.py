@@ -21,7 +21,7 @@ from agent.gps.receiver import Receiver
 from agent.gps.settings import Settings
 from agent.obd.poller import Obd
 from agent.records import EVENT, POSITION, VALUE
-from agent.update import manifest
+from agent.update import boot, manifest
 from agent.update.errors import UpdateError
 
 ENC = bytes(range(32))
@@ -248,8 +248,17 @@ def release():
     packed = port.packb(plain)
     signed = port.packb([1, packed, [[bytes(8), bytes(384)], [bytes(7) + b"\x01", bytes(384)]]])
 
+    # An index of one file, and the manifest that speaks of it.
+    index = (9000).to_bytes(3, "big") + bytes(32) + b"\x08agent/app"
+    described = list(plain)
+    described[8:12] = [1, 9000, len(index), port.sha256(index)]
+    known = manifest.parse(port.packb(described))
+
+    def indexed(data):
+        manifest.check_index(data, known)
+
     def call(data):
-        for read in (manifest.parse, manifest.split):
+        for read in (manifest.parse, manifest.split, boot.decode, indexed):
             try:
                 read(data)
             except UpdateError:
@@ -261,7 +270,7 @@ def release():
         except UpdateError:
             pass
 
-    return call, [packed, signed]
+    return call, [packed, signed, index]
 
 
 TARGETS = {
