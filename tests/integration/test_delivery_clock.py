@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from agent import config
 from agent.clock import STEP_AFTER, Clock, lateness
 from agent.gps.settings import from_config
 from agent.port.kernel_clock import clock_error_ms
@@ -17,12 +18,19 @@ from tools.room.dating import Dating
 
 LATE_MS = 80  # the configuration's default
 WITHIN_MS = 50
-GPS = {"port": "x", "baud": 9600, "configure": True, "set_baud": 115200, "period_ms": 1000,
-       "save": False, "gpsd": None}  # fmt: skip
+BAUD = 9600
+RAW = {
+    "vehicle": "v-one",
+    "keys": {"room_key_id": "00" * 4, "room_public": "00" * 32, "psk": "00" * 32},
+    "mqtt": {"host": "broker.example"},
+    "journal": {"dir": "journal"},
+}
 
 
 def settings(**changes):
-    return from_config({**GPS, **changes})
+    """A receiver's settings, the defaults of a configuration but for the changes."""
+    gps = {"port": "/dev/ttyS0", "baud": BAUD, **changes}
+    return from_config(config.check({**RAW, "gps": gps})["gps"])
 
 
 class Drive(gps_bench.Drive):
@@ -30,7 +38,7 @@ class Drive(gps_bench.Drive):
 
     @property
     def rate(self):
-        return super().rate or GPS["baud"]
+        return super().rate or BAUD
 
 
 class Told:
