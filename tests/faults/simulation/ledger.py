@@ -8,6 +8,7 @@ owed frame must be on the disk; at the end there must be none.
 
 from bisect import bisect_right
 
+from agent.comms.segment import OPENING
 from agent.records import SOURCE_GNSS
 
 _LAST_NUMBER = (1 << 32) - 1
@@ -25,7 +26,7 @@ class Entry:
     """One frame."""
 
     __slots__ = ("key", "lane", "frame", "plaintext", "is_stored", "is_owed", "files",
-                 "life", "is_given_up", "is_rotten")  # fmt: skip
+                 "life", "is_given_up", "is_rotten", "is_excused")  # fmt: skip
 
     def __init__(self, key, lane, frame, plaintext):
         self.key = key
@@ -37,6 +38,7 @@ class Entry:
         self.files = []  # names of files that hold it
         self.is_given_up = False  # the journal has tried to remove a file with it
         self.is_rotten = False  # the medium has changed it, or what stands before it
+        self.is_excused = False
         self.life = None  # the run of the agent in which its last file went
 
     def __str__(self):
@@ -56,6 +58,7 @@ class Ledger:
         self._places = {}  # file -> [(offset behind the frame, Entry)]
         self._fresh = {}  # file -> the same, not yet synced
         self._rotten = {}  # file -> offset of a byte that the medium has changed
+        self._hopeless = set()  # files that rot before the end of their first frame
         self._nonces = set()
         self.life = 0  # run of the agent
         self.began = {}  # session -> UTC at its uptime 0
@@ -63,7 +66,9 @@ class Ledger:
         self.was_crowded = False  # the journal had more gaps than it can tell apart
         self.was_whole = True  # every start could read every file
         self.is_alone = True  # one room writes to the store
-        self.counters = {"sealed": 0, "flushed": 0, "stored": 0, "in_gaps": 0, "sealings": 0}
+        self.counters = dict.fromkeys(
+            ("sealed", "flushed", "stored", "in_gaps", "excused", "sealings"), 0
+        )
 
     def fail(self, name, text):
         self._scheduler.trace("ledger", "VIOLATION", name, text)
@@ -98,15 +103,24 @@ class Ledger:
                     entry.files.append(name)
                 if place[0] > self._rotten.get(name, place[0]):
                     entry.is_rotten = True
+                if name in self._hopeless:
+                    self._excuse(entry)
 
     def synced(self, name, size):
         for end, entry in self._fresh.pop(name, ()):
             if end <= size and self._unsafe.pop(entry.key, None):
                 self._owe(entry)
 
+    def _excuse(self, entry):
+        """No frame of its segment can be read: it need not arrive, nor be reported."""
+        if not entry.is_excused:
+            entry.is_excused = True
+            self.counters["excused"] += 1
+            self._settle(entry)
+
     def _owe(self, entry):
         self.counters["flushed"] += 1
-        if not entry.is_stored:
+        if not entry.is_stored and not entry.is_excused:
             entry.is_owed = True
             self.owed[entry.key] = entry
 
@@ -131,7 +145,14 @@ class Ledger:
     def rotten(self, name, at):
         """A byte of a file has changed: from there on nothing in it need be readable, nor what
         is still appended to it."""
-        self._rotten[name] = min(at, self._rotten.get(name, at))
+        self._rotten[name] = at = min(at, self._rotten.get(name, at))
+        places = self._places.get(name, ())
+        if at < min([end for end, _ in places], default=OPENING):
+            # Not one frame is sound, and perhaps nothing else is left of the session: a known gap
+            # in what the journal can tell.
+            self._hopeless.add(name)
+            for _, entry in places:
+                self._excuse(entry)
         for end, entry in self._places.get(name, ()):
             if end > at:
                 entry.is_rotten = True
