@@ -31,7 +31,8 @@ class _Codes:
         self.name = name
         self.service = service
         self.due = 0
-        self.tries = 0  # readings in a row without an ECU that used to answer
+        self.tries = 0  # readings in a row without an ECU that used to answer, all the same
+        self.last = None  # the last of them
         self.silent = 0  # readings in a row without any answer
         self.ecus = []  # that answered the last complete reading
 
@@ -153,11 +154,15 @@ class Diagnosis:
         codes.silent = 0
         if not clean:
             self._counters["refused"] += 1
+            codes.tries = 0
             return
-        codes.tries += 1
         for ecu in codes.ecus or self._ought(codes, can):
-            if ecu not in by_ecu and ecu not in refusing and codes.tries < _DTC_TRIES:
-                return
+            if ecu not in by_ecu and ecu not in refusing:
+                codes.tries = codes.tries + 1 if by_ecu == codes.last else 1
+                codes.last = by_ecu
+                if codes.tries < _DTC_TRIES:
+                    return
+                break
         codes.tries = 0
         codes.ecus = sorted(by_ecu)
         t = messages[-1][2]

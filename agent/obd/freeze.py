@@ -5,11 +5,13 @@ standard. PID 02 tells which code caused it and comes first: where it is 0000 th
 and nothing else that the ECU says about it means anything.
 """
 
+from agent.const import const
 from agent.obd import dtc, pids, services
 
 FRAME = 0
 _TRIGGER = 0x02  # the PID that holds the trouble code
 MOST = 3  # PIDs a request on CAN
+_TRIES = const(4)  # times that a question is put, until an answer has come twice
 
 
 def ask(asked):
@@ -55,21 +57,32 @@ def capture(ecus, most=MOST):
     out: half a picture misleads.
     """
     found = []
-    codes = {}
-    messages = yield 0x02, ask(bytes([_TRIGGER]))
-    for ecu, payload, _ in messages:
-        if ecu in ecus and ecu not in codes:
-            try:
-                codes[ecu] = trigger(payload)
-            except services.ReplyError:
-                continue
-    for ecu in sorted(codes):
-        if codes[ecu] is not None:
+    for ecu in sorted(ecus):
+        try:
+            code = trigger((yield from _answer(bytes([_TRIGGER]), ecu)))
+        except services.ReplyError:
+            continue
+        if code is not None:
             have = yield from _supported(ecu)
             values_of = None if have is None else (yield from _values_of(ecu, have, most))
             if values_of is not None:
-                found.append((ecu, codes[ecu], values_of))
+                found.append((ecu, code, values_of))
     return found
+
+
+def _answer(asked, ecu):
+    """-> an ECU's answer to ask(asked) that came twice the same, or b"".
+
+    A freeze frame does not change. What the line makes of two ECUs' answers once (characters lost
+    from one into the other) it does not make again.
+    """
+    last = None
+    for _ in range(_TRIES):
+        payload = _of((yield 0x02, ask(asked)), ecu)
+        if payload and payload == last:
+            return payload
+        last = payload
+    return b""
 
 
 def _supported(ecu):
@@ -78,7 +91,7 @@ def _supported(ecu):
     for base in pids.BITMAPS:
         if base and base not in have:
             break
-        payload = _of((yield 0x02, ask(bytes([base]))), ecu)
+        payload = yield from _answer(bytes([base]), ecu)
         try:
             start = parts(payload, bytes([base]))[0][1]
         except services.ReplyError:
@@ -99,13 +112,13 @@ def _values_of(ecu, have, most):
     found = []
     for at in range(0, len(have), most):
         asked = bytes(have[at : at + most])
-        payload = _of((yield 0x02, ask(asked)), ecu)
+        payload = yield from _answer(asked, ecu)
         try:
             found.extend(values(payload, asked))
         except services.ReplyError:
             # Some ECUs take one PID a request here.
             for pid in asked:
-                payload = _of((yield 0x02, ask(bytes([pid]))), ecu)
+                payload = yield from _answer(bytes([pid]), ecu)
                 try:
                     found.extend(values(payload, bytes([pid])))
                 except services.ReplyError:

@@ -215,7 +215,7 @@ class Polling:
             except services.ReplyError:
                 self.counters["refused"] += 1
         fits = len(answers) == len(messages)
-        if answers and self._someone_missing(answers):
+        if answers and self._someone_missing(answers, clean):
             self.counters["incomplete"] += 1
             if not fits:
                 for entry in self._batch:
@@ -243,11 +243,12 @@ class Polling:
                 self.counters["values"] += 1
                 self._value(signal, raw, t)
 
-    def _someone_missing(self, answers):
+    def _someone_missing(self, answers, clean):
         """True when an ECU is missing that answered not long ago: what does not fit is no answer.
 
         Characters lost from one ECU's frame into the next one's can leave a frame of the right
-        length with wrong content; what gives it away is the other ECU's silence.
+        length with wrong content; what gives it away is the other ECU's silence. It is believed
+        after some times in a row in which nothing else was wrong.
         """
         heard = [answer[0] for answer in answers]
         missing = False
@@ -257,7 +258,7 @@ class Polling:
             elif self.maps.answers(ecu, self._asked):
                 times = self._absent.get(ecu, 0)
                 if times < _ABSENT_LIMIT:
-                    self._absent[ecu] = times + 1
+                    self._absent[ecu] = times + 1 if clean else 0
                     missing = True
         return missing
 
