@@ -226,6 +226,9 @@ def make(seed, hours=2.0):
     r = random.Random(f"plan {seed}")
     duration = int(hours * HOUR_MS * r.uniform(0.5, 1.5))
     chosen = settings(r)
+    if chosen["budget"]:
+        # It may take days to settle; hundreds of sessions meanwhile are beyond what is promised.
+        chosen["session_ms"] = 24 * HOUR_MS
     share = r.choice((0.15, 0.3, 0.6))
     kinds = [name for name in KINDS if r.random() < share]
     strength = r.choice((0.5, 1.0, 2.0))
