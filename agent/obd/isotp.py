@@ -181,7 +181,7 @@ class Reassembler:
         if needed == 8:
             return False
         key = ecu << 1 | kind
-        doubts = self._pads.get(key, self._pads.get(key ^ 1, 0))
+        doubts = self._pads.get(key, 0)
         if size == 8:
             if key not in self._pads and len(self._pads) >= 2 * MAX_ECUS:
                 self._pads = {}
