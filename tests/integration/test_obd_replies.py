@@ -75,7 +75,7 @@ REPLIES = (
     ("half a reply", spoilt("mid-reply"), ("timeouts", "lost"), ("lost",), 5, ()),
     ("silence", spoilt("silent"), ("timeouts", "lost"), ("lost",), 5, ("ATI",)),
     ("7F 01 78", spoilt("pending", wait=1.5), ("negative",), None, 5, ()),
-    ("an unknown ECU", spoilt("foreign", id="7EA"), ("other_ecu",), None, 5, ()),
+    ("an unknown ECU", spoilt("foreign", id="7EA"), ("incomplete",), None, 5, ()),
     ("another tester's ECU", spoilt("foreign", id="18DAF210"), (), (), 2, ()),
     ("no hexadecimal", spoilt("corrupt", hex=False, rate=0.05), ("unknown_reply",), None, 5, ()),
     ("no headers", headers_off, ("headerless",), ("searching",), 0, ("ATZ",)),
