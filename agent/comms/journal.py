@@ -75,17 +75,23 @@ class Journal:
         A file that cannot be read now is left alone: the next start may read it. Raises
         StorageError where not even the names can be had."""
         names = self.storage.names()
+        ruins = []  # names of files that hold nothing to keep
         for name in names:
             if seg.is_name(name, THIN_ORDER):
-                self._recover_file(name)
+                self._recover_file(name, ruins)
         self.segments.sort(key=lambda s: s.sequence)
         self.ledger.load(names)
+        self._account_for(ruins)
         for account in self.ledger.accounts:
             self.shelf.acknowledge(account.sid, 0, account.settled)
         try:
             audit(self.shelf, self.ledger)
         except port.StorageError:
             self.counters["read_errors"] += 1
+        # Not before it is written down that something of their sessions is lost.
+        if ruins and self._save_ledger():
+            for name in ruins:
+                self._chains.remove_file(name)
         for sid, number in self.ledger.frames():
             self._look_at_reports(sid, (number, number))  # it may never have been written
         for segment in self.segments[:]:
@@ -94,7 +100,18 @@ class Journal:
         self.counters["frames_recovered"] = self.frames_left()
         return self.counters["frames_recovered"]
 
-    def _recover_file(self, name):
+    def _account_for(self, ruins):
+        """The sessions of files that broke as a whole are known, so that their end is told."""
+        for name in ruins:
+            try:
+                sid = seg.session_of(self.storage, name)
+            except port.StorageError:
+                continue
+            if sid is not None:
+                self.ledger.account(sid)
+                self.ledger.is_dirty = True
+
+    def _recover_file(self, name, ruins):
         self._chains.sequence = max(self._chains.sequence, int(name[1:]))
         try:
             segment, torn = seg.recover(self.storage, name)
@@ -104,7 +121,7 @@ class Journal:
         if torn:
             self.counters["segments_torn"] += 1
         if segment is None:
-            self._chains.remove_file(name)
+            ruins.append(name)
         else:
             self.segments.append(segment)
 

@@ -307,3 +307,17 @@ def recover(storage, name):
     segment.size = sound
     segment.durable = segment.count
     return (segment if segment.count else None), sound < total
+
+
+def session_of(storage, name):
+    """The session of a file that holds no sound frame to keep, or None: by its open, or by the
+    frame behind an open that a flipped bit broke."""
+    segment = Segment(name[0], int(name[1:]), b"")
+    segment.size = storage.size(name)
+    segment.tail = b""
+    try:
+        return parse_open(segment.opening(storage) or b"").sid
+    except FrameError:
+        found = segment.read(storage, OPENING)
+    is_frame = found and found[0] == segment.lane and len(found[1]) >= HEADER_SIZE
+    return bytes(found[1][1:5]) if is_frame else None

@@ -8,7 +8,7 @@ from agent.comms.intervals import merged, shortened
 from agent.comms.journal import CURSOR_FRAMES, LEDGER_MS, Journal, JournalError
 from agent.comms.ledger import FILE_BYTES, MAX_ACCOUNTS, Ledger
 from agent.comms.seal import MAX_FRAME
-from agent.comms.segment import entry
+from agent.comms.segment import ENTRY_HEAD, OPENING, entry
 from agent.records import ALERT, CRUMB, FINE
 from tests.support.sessions import PlainSession, numbers, undelivered
 from tests.support.simdisk import ALL, CUT, EIO, NONE, PowerCut, SimDisk
@@ -417,3 +417,23 @@ def test_a_full_ledger_is_one_frame_long_at_most():
     after = Journal(disk, 1 << 20, 4096, FLUSH_MS)
     after.recover()
     assert len(after.ledger.accounts) == MAX_ACCOUNTS
+
+
+def test_a_file_that_broke_as_a_whole_is_no_silent_loss():
+    """Neither its open nor its first frame can be read, and the ledger does not know the session:
+    the room is still told that it has ended."""
+    for at in (20, OPENING + ENTRY_HEAD + 20):
+        journal, session = started()
+        fill(journal, FINE, 3)
+        journal.flush()
+        disk = journal.storage
+        [name] = [n for n in disk.files if n[0] == FINE]
+        disk.files[name][at] ^= 1
+        for ledger in ledger_files(disk):
+            disk.files[ledger][:] = b""
+        journal, _ = started(disk, "second")
+        assert name not in disk.files and not undelivered(journal)
+        assert journal.take_ends() == [(session.sid, 0, "cut")], at
+        # Also where power goes right after it: the file went after the ledger was written.
+        journal, _ = again(journal, "third")
+        assert (session.sid, 0, "cut") in journal.take_ends()
