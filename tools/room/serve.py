@@ -33,6 +33,7 @@ _STATUS_S = 1
 _HOLD_S = 0.1
 _BACKOFF_S = (1, 30)  # of reconnects: first, longest
 _STORE_BACKOFF_S = (0.5, 10)  # while the store refuses
+SUBSCRIBE_S = (5, 60)  # until a refused subscription is made again: first, longest
 _FAREWELL_S = 2  # for the last acknowledgements to leave
 
 
@@ -62,6 +63,8 @@ class Server:
         self._is_connected = False
         self._said = None
         self._mqtt = None
+        self._subscribe_at = None  # when a refused subscription is made again
+        self._subscribe_wait = SUBSCRIBE_S[0]
         self.room = None
         self.counters = {"connects": 0, "batches": 0, "poisoned": 0, "pubacks": 0, "forgotten": 0}
 
@@ -109,6 +112,9 @@ class Server:
             elif self._stopping.is_set():
                 return
             now = time.monotonic()
+            if self._subscribe_at is not None and now >= self._subscribe_at:
+                self._subscribe_at = None
+                self._subscribe()
             if now - looked >= _RELOAD_S:
                 looked = now
                 self._reload()
@@ -261,7 +267,12 @@ class Server:
             self._connection += 1
         self._is_connected = True
         self.counters["connects"] += 1
-        client.subscribe([(topic, 1) for topic in self._file.mqtt.topics])
+        self._subscribe_wait = SUBSCRIBE_S[0]
+        self._subscribe()
+
+    def _subscribe(self):
+        if self._is_connected:
+            self._mqtt.subscribe([(topic, 1) for topic in self._file.mqtt.topics])
 
     def _on_subscribe(self, client, userdata, mid, reasons, properties):
         refused = [
@@ -270,8 +281,12 @@ class Server:
             if reason.is_failure
         ]
         if refused:
+            # Not for good: who mends the broker's rules does not think of the room.
             self._say(f"{self._where()} refused the subscription to {', '.join(refused)}")
+            self._subscribe_at = time.monotonic() + self._subscribe_wait
+            self._subscribe_wait = min(2 * self._subscribe_wait, SUBSCRIBE_S[1])
         else:
+            self._subscribe_wait = SUBSCRIBE_S[0]
             self._say(f"connected to {self._where()}")
         self._put((None, None, None, None))  # now answers arrive: greet the vehicles
 

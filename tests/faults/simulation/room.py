@@ -10,6 +10,7 @@ from tests.faults.simulation.client import Client
 from tests.faults.simulation.ledger import Violation
 from tests.faults.simulation.store import JudgedStore, RoomCrash
 from tools.room.keys import DEFAULT_TOPICS
+from tools.room.serve import SUBSCRIBE_S
 from tools.room.store import StoreError
 
 LINGER_MS = 5
@@ -37,6 +38,7 @@ class RoomHost:
         self.offset_ms = 0  # of its clock
         self.room = None
         self.client = None
+        self._subscribe_wait = 0
         self._life = 0
         self._item = None  # the next batch
         self._item_at = None
@@ -111,6 +113,10 @@ class RoomHost:
         )  # fmt: skip
         self.client.start()
 
+    def _subscribe(self, life):
+        if life == self._life and self.client is not None:
+            self.client.subscribe(DEFAULT_TOPICS, 1)
+
     def _events(self, life):
         while life == self._life and self.client is not None:
             event = self.client.take()
@@ -120,8 +126,13 @@ class RoomHost:
             if kind == "connected":
                 self.counters["connects"] += 1
                 self._failures = 0
-                self.client.subscribe(DEFAULT_TOPICS, 1)
+                self._subscribe_wait = 1000 * SUBSCRIBE_S[0]
+                self._subscribe(life)
+            elif kind == "suback" and event[2] is None:
+                self._scheduler.after(self._subscribe_wait, self._subscribe, life)
+                self._subscribe_wait = min(2 * self._subscribe_wait, 1000 * SUBSCRIBE_S[1])
             elif kind == "suback":
+                self._subscribe_wait = 1000 * SUBSCRIBE_S[0]
                 self._put(None, None, None, None)  # answers arrive now: greet the vehicles
             elif kind == "message":
                 self._put(self._connection, event[3], event[1], event[2])
