@@ -298,6 +298,9 @@ class Client:
             pass  # the loop is closed: nobody is left to be told
 
     def _on_socket_open(self, client, userdata, sock):
+        # Without it a packet waits for the acknowledgement of the one before it: a round trip
+        # more for an alert that follows a position.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._done:  # given up while paho was connecting
             _drop(sock)
 

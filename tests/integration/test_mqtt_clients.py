@@ -1,6 +1,9 @@
 """Both MQTT clients, the project's own on both interpreters, against real brokers and against a
 broker that follows a script: the same cases for all, and the same answers."""
 
+import ctypes
+import os
+import socket
 import ssl
 import time
 
@@ -57,6 +60,8 @@ def broker(request):
         with Iotcore() as broker:
             yield broker
 
+_PIDFD_GETFD = 438  # the system call's number on every architecture
+
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
@@ -95,6 +100,24 @@ def message(topic, payload, first=0x30):
     body = len(topic).to_bytes(2, "big") + topic + payload
     assert len(body) < 128
     return bytes((first, len(body))) + body
+
+
+def its_socket(pid, port):
+    """A duplicate of the socket by which another process is connected to a port."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            if not os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):
+                continue
+            copy = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, pidfd, int(number), 0)
+            assert copy >= 0, os.strerror(ctypes.get_errno())
+            found = socket.socket(fileno=copy)
+            if found.family == socket.AF_INET and found.getpeername()[1] == port:
+                return found
+            found.close()
+    finally:
+        os.close(pidfd)
+    raise AssertionError(f"process {pid} has no connection to port {port}")
 
 
 # ---- real brokers ----
@@ -233,6 +256,13 @@ def test_connect_packet(client, script):
     expected = packets.connect("car-1", 33, "u", "p", ("w/t", b"\x00\xff", 1, True))
     assert bytes((first, len(body))) + body == expected
     client.expect("connected")
+
+
+def test_no_packet_waits_for_the_acknowledgement_of_another(client, script):
+    client.connect(script.port)
+    script.accept_client()
+    with its_socket(client.pid, script.port) as found:
+        assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_every_refusal(client, script):
