@@ -1,8 +1,8 @@
 """Nothing but reading goes to the car: every service from 00 to FF by every public way, and every
 byte that poller and scan write to a car and an adapter that say whatever they like; on CAN, too.
 
-The commands for a laptop are in tests/integration/test_obd_scan_command.py, the port that puts frames on
-the bus in test_socketcan.py there.
+The commands for a laptop are in tests/integration/test_obd_scan_command.py, the port that puts
+frames on the bus in test_socketcan.py there.
 """
 
 import os
