@@ -60,6 +60,7 @@ def broker(request):
         with Iotcore() as broker:
             yield broker
 
+
 _PIDFD_GETFD = 438  # the system call's number on every architecture
 
 
