@@ -117,6 +117,7 @@ class Link:
             self._allowed = self._most
             self._patience = PATIENCE_MS
             self._same_until = 0
+            self._take_late(now)  # what fell due without a connection is no silence of the room
             self._hurry(now)
         self._bucket.start(now)
         self.pace.start(now)
@@ -314,20 +315,23 @@ class Link:
         for key, deadline in self._unproved.items():
             self._unproved[key] = min(deadline, now + PATIENCE_MS)
 
-    def _expire(self, now):
-        """Frames the room has not acknowledged in time will be sent again."""
+    def _take_late(self, now):
+        """How many frames the room has not acknowledged in time; they will be sent again."""
         late = [key for key, deadline in self._unproved.items() if now >= deadline]
-        if not late:
-            return
         for key in late:
             self._unproved.pop(key)
+        self.counters["sent_again"] += len(late)
+        return len(late)
+
+    def _expire(self, now):
+        if not self._take_late(now):
+            return
         self.counters["timeouts"] += 1
         if now > self._same_until:
             self._same_until = now + self._patience
             self._patience = min(MAX_PATIENCE_MS, 2 * self._patience)
         self._allowed = 1
         self._opened = []
-        self.counters["sent_again"] += len(late)
         # Also when the room knew this session: a room set up anew from a backup does not.
         self._send_open(self._session.sid, self._session.open_bytes, now)
         self._next.rewind()

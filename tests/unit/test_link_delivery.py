@@ -162,6 +162,25 @@ def test_what_a_lost_broker_had_taken_is_sent_again_soon_after_the_next_connecti
     assert "b now 0" in sent
 
 
+def test_what_fell_due_while_there_was_no_connection_holds_nothing_up():
+    # The last frame was taken by the broker; its acknowledgement fell into the tunnel.
+    car = Car()
+    car.connect()
+    car.keep((FINE,))
+    car.sent(0)
+    settle(car, 0)
+    car.acknowledge(0)
+    car.link.closed("network", 100)
+    car.keep((FINE, FINE))
+    now = PATIENCE_MS + 1000
+    assert car.link.poll(now) == [("connect",)]
+    car.link.connected(now)
+    car.keep((FINE, CRUMB))  # where the car is now
+    sent = car.sent(now)
+    assert sent[:5] == ["subscribe d", "p", "s now", "t now 4", "t now 3"]
+    assert sent[5:] == ["b now 0", "b now 1", "b now 2"]
+
+
 # Several brokers
 
 
