@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +52,8 @@ def demo(
     options = Options(scenario, nmea, micropython, keep)
     try:
         with Demo(options) as running:
-            with suppress(KeyboardInterrupt):
-                _watch(running, seconds, as_json)
+            with _interrupt() as asked:
+                _watch(running, seconds, as_json, asked)
             print("ending: the agent delivers its last frames ...", file=sys.stderr)
             running.finish()
             figures, problems = running.summary()
@@ -70,20 +70,30 @@ def demo(
         raise typer.Exit(1)
 
 
-def _watch(running, seconds, as_json):
+@contextmanager
+def _interrupt():
+    """Gives a list that is no longer empty once Ctrl-C or `kill` has asked for the end. An
+    exception amidst a drawing could leave the table's lock held, and its thread waiting on it."""
+    asked = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda got, _: asked.append(got)) for number in numbers]
+    try:
+        yield asked
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _watch(running, seconds, as_json, asked):
     """Until the time is over or somebody interrupts; a part that ends early is an error."""
     end = None if seconds is None else time.monotonic() + seconds
     view = View(running)
-    if as_json:
-        while end is None or time.monotonic() < end:
+    with nullcontext() if as_json else Live(view.table(), refresh_per_second=4) as live:
+        while not asked and (end is None or time.monotonic() < end):
             running.check()
             time.sleep(_REFRESH_S)
-        return
-    with Live(view.table(), refresh_per_second=4) as live:
-        while end is None or time.monotonic() < end:
-            running.check()
-            time.sleep(_REFRESH_S)
-            live.update(view.table())
+            if live:
+                live.update(view.table())
 
 
 def _words(figures):
