@@ -2,17 +2,10 @@
 
 from agent import signals
 from agent.obd import freeze, services
+from tests.support.obd_refusals import unfit
 
 RPM = signals.by_name("rpm")
 SPEED = signals.by_name("speed")
-
-
-def unfit(call, *args):
-    try:
-        call(*args)
-    except services.ReplyError:
-        return True
-    return False
 
 
 def test_requests():

@@ -1,14 +1,7 @@
 """Monitor test results (service 06 on CAN): records, scales, names."""
 
-from agent.obd import monitors, services
-
-
-def unfit(call, *args):
-    try:
-        call(*args)
-    except services.ReplyError:
-        return True
-    return False
+from agent.obd import monitors
+from tests.support.obd_refusals import unfit
 
 
 def test_bitmap():

@@ -1,20 +1,13 @@
 """The read-only allow-list and the strict reading of replies."""
 
 from agent.obd import dtc, services
+from tests.support.obd_refusals import unfit
 
 
 def refused(*args):
     try:
         services.request(*args)
     except services.ServiceRefused:
-        return True
-    return False
-
-
-def unfit(call, *args):
-    try:
-        call(*args)
-    except services.ReplyError:
         return True
     return False
 

@@ -1,14 +1,7 @@
 """UDS reads (services 22 and 19): echoes, lengths, codes of three bytes."""
 
 from agent.obd import services, uds
-
-
-def unfit(call, *args):
-    try:
-        call(*args)
-    except services.ReplyError:
-        return True
-    return False
+from tests.support.obd_refusals import unfit
 
 
 def wrong(call, *args):

@@ -1,7 +1,7 @@
 """Vehicle information (service 09): VIN, calibrations, names, counters; CAN and older buses."""
 
-from agent.obd import services
 from agent.obd import vehicle_info as info
+from tests.support.obd_refusals import unfit
 
 VIN = b"W0L000051T2123456"
 # J1979's own example: a VIN that an older bus brings in five messages
@@ -12,14 +12,6 @@ OLD_VIN = (
     b"\x49\x02\x04\x52\x37\x32\x35",
     b"\x49\x02\x05\x32\x33\x36\x37",
 )
-
-
-def unfit(call, *args):
-    try:
-        call(*args)
-    except services.ReplyError:
-        return True
-    return False
 
 
 def test_vin():

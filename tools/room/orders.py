@@ -19,11 +19,10 @@ refused, expired; the room's at the end of the time: expired (never sent), unans
 
 import json
 import sqlite3
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from agent.comms import orders as states
-from tools.room.store import StoreError
+from tools.room.sqlite import errors_named
 
 QUEUED = "queued"
 SENT = "sent"
@@ -84,7 +83,7 @@ class OrderBook:
 
     def __init__(self, path):
         self._path = path
-        with self._named():
+        with errors_named(self._path):
             self._db = sqlite3.connect(
                 path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
@@ -94,15 +93,8 @@ class OrderBook:
                 if statement.strip():
                     self._db.execute(statement)
 
-    @contextmanager
-    def _named(self):
-        try:
-            yield
-        except (sqlite3.Error, OverflowError) as e:
-            raise StoreError(f"database {self._path}: {e}") from e
-
     def _ask(self, sql, arguments=()):
-        with self._named():
+        with errors_named(self._path):
             return self._db.execute(sql, arguments).fetchall()
 
     def give(self, vehicle, name, arguments, role, by, now, until):
@@ -110,7 +102,7 @@ class OrderBook:
         open_ = f"SELECT COUNT(*) FROM orders WHERE vehicle = ? AND state IN ({_marks(OPEN)})"
         if self._ask(open_, (vehicle, *OPEN))[0][0] >= MAX_OPEN:
             raise OrderError(f"{vehicle} has {MAX_OPEN} orders open already")
-        with self._named():
+        with errors_named(self._path):
             return self._db.execute(
                 "INSERT INTO orders (vehicle, name, arguments, role, given_by, given_ms, until_ms,"
                 " state, state_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -154,7 +146,7 @@ class OrderBook:
 
     def becomes(self, number, vehicle, state, detail, now):
         """A state that follows; what has ended stays as it is. False: no such open order."""
-        with self._named():
+        with errors_named(self._path):
             return bool(
                 self._db.execute(
                     "UPDATE orders SET state = ?, detail = ?, state_ms = ? WHERE id = ?"

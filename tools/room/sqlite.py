@@ -54,13 +54,22 @@ CREATE TABLE heard (vehicle TEXT PRIMARY KEY, heard_ms INTEGER NOT NULL);
 _SESSION = "SELECT vehicle, sid, enc, key_id, generation, boot, opened_ms, id FROM sessions "
 
 
+@contextmanager
+def errors_named(path):
+    """What the data base raises becomes a StoreError that names it."""
+    try:
+        yield
+    except (sqlite3.Error, OverflowError) as e:
+        raise StoreError(f"database {path}: {e}") from e
+
+
 class SqliteStore:
     """One connection, for one thread at a time. A reader's does not create the file."""
 
     def __init__(self, path, readonly=False):
         self._path = path
         where = f"file:{path}?mode=ro" if readonly else f"file:{path}"
-        with self._named():
+        with errors_named(self._path):
             self._db = sqlite3.connect(
                 where, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
@@ -87,13 +96,6 @@ class SqliteStore:
             raise StoreError(text % (self._path, found[0][0] if found else "?", SCHEMA_VERSION))
 
     @contextmanager
-    def _named(self):
-        try:
-            yield
-        except (sqlite3.Error, OverflowError) as e:
-            raise StoreError(f"database {self._path}: {e}") from e
-
-    @contextmanager
     def _transaction(self, readonly=False):
         # IMMEDIATE: who reads first and writes then must not be overtaken in between.
         self._db.execute("BEGIN" if readonly else "BEGIN IMMEDIATE")
@@ -109,7 +111,7 @@ class SqliteStore:
         return self._db.execute(sql, arguments).fetchall()
 
     def _ask(self, sql, arguments=()):
-        with self._named():
+        with errors_named(self._path):
             return self._rows(sql, arguments)
 
     # Writing
@@ -117,7 +119,7 @@ class SqliteStore:
     def commit(self, write):
         fresh = [session for session in write.sessions if session.id is None]
         try:
-            with self._named(), self._transaction():
+            with errors_named(self._path), self._transaction():
                 self._insert_sessions(fresh)
                 self._insert_frames(write)
                 self._upsert_state(write)
@@ -193,7 +195,7 @@ class SqliteStore:
         )
 
     def reserve_down(self, session, count):
-        with self._named(), self._transaction():
+        with errors_named(self._path), self._transaction():
             self._db.execute(
                 "UPDATE sessions SET down_next = down_next + ? WHERE id = ?", (count, session.id)
             )
@@ -260,7 +262,7 @@ class SqliteStore:
         return state
 
     def frames(self, session, first_t=None, last_t=None):
-        with self._named():
+        with errors_named(self._path):
             cursor = self._db.execute(
                 "SELECT number, lane, received_ms, first_t, last_t, plaintext FROM frames"
                 " WHERE session = ? AND (? IS NULL OR last_t >= ?) AND (? IS NULL OR first_t <= ?)"
