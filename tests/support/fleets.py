@@ -11,8 +11,6 @@ import sys
 from tests.support.brokers import Mosquitto, free_port
 from tests.support.system import VEHICLE, System
 from tools import provision
-from tools.demo import run as demo
-from tools.demo.children import micropython_agent
 from tools.provision.broker import create_broker
 
 SERVER = "broker.test"  # in the broker's certificate: tests reach it by address
@@ -70,39 +68,21 @@ class FleetSystem(System):
     themselves at the room, at the broker by `broker.reload()`, at the agent by a restart."""
 
     def __init__(self, folder, interpreter, **settings):
-        self.folder = folder
-        self.room_folder = folder / "room"
-        self.journal = folder / "journal"
-        self._scenario = []
-        self._interpreter = interpreter
-        self._running = {}
-        self._starts = 0
-        self._summary = None
-        self.terminals = json.loads(self._start("emulator", self._emulator()).first_line())
         port = free_port()
+        super().__init__(folder, interpreter, port, **settings)
+        self.broker = FleetBroker(folder / "broker", self.room_folder, port=port).start()
+
+    def _provision(self, port):
         make_fleet(self.room_folder, port)
-        _, self._config = provision.create_vehicle(
-            self.room_folder,
-            VEHICLE,
-            gps=(self.terminals["gps"], 9600),
-            obd=(self.terminals["obd"], 38400),
-            journal=self.journal,
-            target="esp32" if interpreter == "micropython" else "pi",
+        return self._vehicle(
+            target="esp32" if self._interpreter == "micropython" else "pi",
             install_dir=self.room_folder / "vehicles" / VEHICLE,
         )
-        config = json.loads(self._config.read_text())
-        for group, values in settings.items():
-            config.setdefault(group, {}).update(values)
-        self._config.write_text(json.dumps(config))
-        self.broker = FleetBroker(folder / "broker", self.room_folder, port=port).start()
 
     def start_room(self):
         self._status_file = self.folder / "room-status.json"
         command = ["-m", "tools.room", "serve", "--dir", str(self.room_folder), "--attached"]
         self._start("room", [sys.executable, *command, "--status", str(self._status_file)])
-
-    def start_agent(self, drain=30):
-        self._start_agent("agent", self._config, drain)
 
     def start_copy(self):
         """A second gateway from a copy of this one's files, while it runs; without serial lines."""
@@ -113,13 +93,6 @@ class FleetSystem(System):
         path = self.folder / "copied-config.json"
         path.write_text(json.dumps(config))
         self._start_agent("copy", path, 0)
-
-    def _start_agent(self, name, config, drain):
-        program, where = [sys.executable, "-m", "agent"], {}
-        if self._interpreter == "micropython":
-            program, where = micropython_agent(demo.HEAP)
-        arguments = ["--config", str(config), "--attached", "--status", "0.2"]
-        self._start(name, [*program, *arguments, "--drain", str(drain)], **where).first_line()
 
     def room_counter(self, name):
         try:

@@ -37,20 +37,28 @@ class System:
         self._starts = 0
         self._summary = None
         self.terminals = json.loads(self._start("emulator", self._emulator()).first_line())
-        mqtt = {"host": "127.0.0.1", "port": room_port or port}
-        provision.create_room(self.room_folder, mqtt)
-        _, self._config = provision.create_vehicle(
-            self.room_folder,
-            VEHICLE,
-            gps=(self.terminals["gps"], 9600),
-            obd=(self.terminals["obd"], 38400),
-            journal=self.journal,
-        )
+        self._config = self._provision(room_port or port)
         config = json.loads(self._config.read_text())
         config["mqtt"]["port"] = port
         for group, values in settings.items():
             config.setdefault(group, {}).update(values)
         self._config.write_text(json.dumps(config))
+
+    def _provision(self, port):
+        """Makes room and vehicle; the path of the vehicle's configuration."""
+        provision.create_room(self.room_folder, {"host": "127.0.0.1", "port": port})
+        return self._vehicle()
+
+    def _vehicle(self, **options):
+        _, path = provision.create_vehicle(
+            self.room_folder,
+            VEHICLE,
+            gps=(self.terminals["gps"], 9600),
+            obd=(self.terminals["obd"], 38400),
+            journal=self.journal,
+            **options,
+        )
+        return path
 
     def _emulator(self):
         return [sys.executable, "-m", "tools.emulator", "--truth", str(self.folder / "truth.jsonl"),
@@ -66,17 +74,15 @@ class System:
         command = ["-m", "tools.room", "serve", "--dir", str(self.room_folder), "--attached"]
         self._start("room", [sys.executable, *command])
 
-    def start_agent(self):
+    def start_agent(self, drain=30):
+        self._start_agent("agent", self._config, drain)
+
+    def _start_agent(self, name, config, drain):
         program, where = [sys.executable, "-m", "agent"], {}
         if self._interpreter == "micropython":
             program, where = micropython_agent(self._heap)
-        child = self._start(
-            "agent",
-            [*program, "--config", str(self._config), "--attached"]
-            + ["--status", "0.2", "--drain", "30"],
-            **where,
-        )
-        child.first_line()
+        arguments = ["--config", str(config), "--attached", "--status", "0.2"]
+        self._start(name, [*program, *arguments, "--drain", str(drain)], **where).first_line()
 
     def agent_log(self):
         """What the agent that runs now has said to people."""
