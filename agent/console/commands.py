@@ -2,7 +2,8 @@
 
 A row: name, role that it takes, arguments, what it does, an example. An argument: name, kind,
 default (REQUIRED: none), lowest and highest value or length. Kinds: "int", "text", "name" (a text
-that may be null), "rows" (a list of lists, checked by whoever uses it).
+that may be null), "rows" (a list of lists, checked by whoever uses it), "map" (names and values, as
+well), "bytes" (also as hexadecimal text, from whoever has a keyboard only).
 
 What a command does is not here: the application hands the checked call on by its name.
 """
@@ -118,6 +119,13 @@ def _value(name, argument, value):
         if not isinstance(value, list) or not all([isinstance(r, list) for r in value]):
             raise CommandError("%s must be a list of rows" % where)
         size = len(value)
+    elif kind == "map":
+        if not isinstance(value, dict) or not all([isinstance(k, str) for k in value]):
+            raise CommandError("%s must be names with their values" % where)
+        size = len(value)
+    elif kind == "bytes":
+        value = _bytes(where, value)
+        size = len(value)
     else:
         if kind == "name" and value is None:
             return None
@@ -127,6 +135,13 @@ def _value(name, argument, value):
     if not low <= size <= high:
         raise CommandError("%s is not within %d to %d" % (where, low, high))
     return value
+
+
+def _bytes(where, value):
+    try:
+        return value if isinstance(value, bytes) else bytes.fromhex(value)
+    except (ValueError, TypeError):
+        raise CommandError("%s must be bytes, or hexadecimal text" % where)
 
 
 def _short(text):

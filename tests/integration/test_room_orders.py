@@ -307,3 +307,10 @@ def test_wrong_orders_are_refused_before_they_are_given(folder, words, code, tex
     done = patrol("order", *words, "--dir", folder)
     assert done.returncode == code
     assert text in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_bytes_among_an_order_s_arguments_come_back_as_bytes(tmp_path):
+    book = OrderBook(tmp_path / "room.db")
+    number = book.give("v-one", "keys", {"signed": b"\x00\xff", "n": 1}, 2, "test", T0, T0 + 1000)
+    assert book.order(number).arguments == {"signed": b"\x00\xff", "n": 1}
+    book.close()

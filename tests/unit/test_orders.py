@@ -130,5 +130,5 @@ def test_the_registry_is_in_order():
         assert len(name) <= commands.MAX_NAME and role in (LOOK, SERVICE, DANGER)
         assert what and example.split(" ")[0] == name
         for key, kind, default, low, high in arguments:
-            assert key and kind in ("int", "text", "name", "rows") and low <= high
+            assert key and kind in ("int", "text", "name", "rows", "map", "bytes") and low <= high
             assert default is REQUIRED or default is None or isinstance(default, int)

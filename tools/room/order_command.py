@@ -26,7 +26,8 @@ def order(
     name: Annotated[str, typer.Argument(help="The command; --list shows all.")],
     folder: Annotated[Path, typer.Option("--dir", help="The room's folder, with room.json.")],
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Values are JSON or text.")
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="JSON or text; @FILE: its bytes."),
     ] = None,
     seconds: Annotated[
         int, typer.Option("--for", min=1, max=86400 * 30, help="How long it may still begin.")
@@ -121,6 +122,9 @@ def _values(words):
         key, sign, text = word.partition("=")
         if not sign:
             raise typer.BadParameter(f"{word}: an argument is KEY=VALUE")
+        if text.startswith("@"):
+            found[key] = _contents(text[1:])
+            continue
         try:
             found[key] = json.loads(text)
         except ValueError:
@@ -128,12 +132,24 @@ def _values(words):
     return found
 
 
+def _contents(path):
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _shown(arguments):
+    """The arguments for people and JSON: of bytes, how many there are."""
+    return {k: f"({len(v)} bytes)" if isinstance(v, bytes) else v for k, v in arguments.items()}
+
+
 def _json(row, result):
     return {
         "order": row.id,
         "vehicle": row.vehicle,
         "command": row.name,
-        "arguments": row.arguments,
+        "arguments": _shown(row.arguments),
         "role": commands.ROLES[row.role],
         "by": row.given_by,
         "given": exports.iso(row.given_ms),

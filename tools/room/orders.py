@@ -106,7 +106,7 @@ class OrderBook:
             return self._db.execute(
                 "INSERT INTO orders (vehicle, name, arguments, role, given_by, given_ms, until_ms,"
                 " state, state_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (vehicle, name, json.dumps(arguments), role, by, now, until, QUEUED, now),
+                (vehicle, name, _pack(arguments), role, by, now, until, QUEUED, now),
             ).lastrowid
 
     def of(self, vehicle):
@@ -123,7 +123,7 @@ class OrderBook:
 
     def _rows(self, where, arguments):
         rows = self._ask(f"SELECT {_COLUMNS} FROM orders {where}", arguments)
-        return [Order(*r[:3], json.loads(r[3]), *r[4:]) for r in rows]
+        return [Order(*r[:3], _unpack(r[3]), *r[4:]) for r in rows]
 
     def result(self, number):
         """What the vehicle answered, parsed; None while it is not complete."""
@@ -166,6 +166,17 @@ class OrderBook:
 
     def close(self):
         self._db.close()
+
+
+def _pack(arguments):
+    """JSON of an order's arguments; bytes become {"hex": "..."}."""
+    return json.dumps(arguments, default=lambda value: {"hex": value.hex()})
+
+
+def _unpack(text):
+    return json.loads(
+        text, object_hook=lambda o: bytes.fromhex(o["hex"]) if o.keys() == {"hex"} else o
+    )
 
 
 def _marks(values):
