@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from agent import config, port
 from agent.update import keyset
 from agent.update.errors import ReplayError
+from tests.support.fleets import make_fleet
 from tools import provision
 from tools.provision import authority as authorities
 from tools.provision import bundle
@@ -475,6 +476,24 @@ def test_the_commands(tmp_path):
     ):
         shown = run("list", "--dir", folder, *arguments)
         assert shown.exit_code == 0 and word in shown.stdout
+
+
+def test_workers_share_their_subscriptions_under_a_name_that_nobody_guesses(tmp_path):
+    groups = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        make_fleet(folder, 8883, workers=1)
+        assert keys.load(folder).mqtt.topics == keys.DEFAULT_TOPICS  # alone it needs no group
+        provision.create_worker(folder, 2)
+        topics = keys.load(folder).mqtt.topics
+        group = topics[0].split("/")[1]
+        assert topics == tuple(f"$share/{group}/{topic}" for topic in keys.DEFAULT_TOPICS)
+        assert len(bytes.fromhex(group)) == 16
+        provision.create_worker(folder, 3)
+        provision.create_worker(folder, 1)
+        assert keys.load(folder).mqtt.topics == topics  # all of a room have the same
+        groups.append(group)
+    assert groups[0] != groups[1]
 
 
 def test_an_error_is_one_line_and_wrong_use_is_told_apart(fleet):

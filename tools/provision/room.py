@@ -58,7 +58,8 @@ def create_room(folder, mqtt=None, database="room.db", server_name=None, passphr
 
 def create_worker(folder, number, passphrase=None, days=DAYS):
     """A certificate for another worker of the room, or a new one for the same: two that share one
-    take the connection from each other. Returns {"ca", "cert", "key"}, relative to the folder."""
+    take the connection from each other. From the second one on they share their subscriptions.
+    Returns {"ca", "cert", "key"}, relative to the folder."""
     if not 1 <= number <= MAX_WORKERS:
         raise ProvisionError(f"worker {number}: there may be 1 to {MAX_WORKERS}")
     authority_of(folder, is_wanted=True, is_to_change=False)
@@ -66,7 +67,24 @@ def create_worker(folder, number, passphrase=None, days=DAYS):
         authority = authority_of(folder, passphrase)
         with authority.changing():
             _certify(folder, authority, number, days)
+        if number > 1:
+            _share(Path(folder) / room_keys.FILE)
     return _names(number)
+
+
+def _share(path):
+    """Gives the workers' subscriptions a group, unless room.json names topics of its own. Whoever
+    knows a group's name can join it and take its messages away (mosquitto asks no ACL for it), so
+    it is one that nobody guesses."""
+    if not path.exists():
+        return
+    raw = room_keys.read(path)
+    if "topics" in raw["mqtt"]:
+        return
+    group = secrets.token_hex(16)
+    raw["mqtt"]["topics"] = [f"$share/{group}/{topic}" for topic in room_keys.DEFAULT_TOPICS]
+    room_keys.check(raw, path)
+    write_private(path, text(raw))
 
 
 def _names(number):
