@@ -13,7 +13,8 @@ def test_a_drive_with_cuts_and_kills_loses_and_invents_nothing(tmp_path):
         print(row)
         assert row["left"] == 0 and all(row[key] == 0 for key in set_test.FAULTS), row
         assert row["cuts"] == CUTS and row["kills"] == KILLS and row["agent_kills"] == 2
-        assert row["journalled"] > 20 and row["connections"] > CUTS // 2
+        # Of a busy machine the fewest: it is only to show that something was there to be lost.
+        assert row["journalled"] > 10 and row["connections"] > CUTS // 2
 
 
 def test_the_plan_is_the_seeds():
