@@ -356,6 +356,8 @@ class App:
             "link": self.link.state,
             "pubacks_outstanding": flying,
             "unproved": unproved,
+            "inbox": self.inbox.counters,
+            "orders": self.ordering.counters,
             "messages": self.ordering.messages,
             "satellites_in_view": len(sky.satellites(self.now())) if sky else None,
             "faults": self.log.counters,

@@ -3,10 +3,15 @@
 The broker is not trusted: everything is capped before any cryptography is spent on it, and a frame
 counts once. Room workers number their frames from interleaved blocks, so a bitmap window keeps
 what was seen instead of a "greater than the last".
+
+What the header alone shows to be none of ours, or to have been here, is refused first: that costs
+next to nothing, and a flood of it takes no token from what the room says. All else takes one before
+it is opened; so only who makes up headers of this session, with numbers of their own, holds up the
+room's word, and that is the broker, who can as well keep it back.
 """
 
 from agent import port
-from agent.comms.seal import MAX_FRAME, FrameError
+from agent.comms.seal import DOWN, HEADER_SIZE, MAX_FRAME, OVERHEAD, FrameError
 
 WINDOW = 1024  # how far a frame may come behind the newest one
 RATE = 20  # frames a second in the long run; an acknowledgement a second is what a room sends
@@ -54,10 +59,12 @@ class Inbox:
         self._at = 0
         self.counters = {
             "received": 0,
-            "flood": 0,
             "size": 0,
-            "seal": 0,
+            "type": 0,
+            "session": 0,
             "replayed": 0,
+            "flood": 0,
+            "seal": 0,
             "malformed": 0,
         }
 
@@ -69,25 +76,37 @@ class Inbox:
     def take(self, payload, now):
         """("ack", room_utc_ms, [(sid, upto, ranges), ...]), ("again", sid, ranges), ("open", sid),
         ("order", id, deadline, role, name, arguments), or None."""
+        why = self._why_not(payload)
+        if why is not None:
+            return self._refuse(why)
         self._tokens = min(BURST * 1000, self._tokens + (now - self._at) * RATE)
         self._at = now
         if self._tokens < 1000:
             return self._refuse("flood")
         self._tokens -= 1000
-        if len(payload) > MAX_FRAME:
-            return self._refuse("size")
         try:
             number, plaintext = self._session.open_down(payload)
         except FrameError:
             return self._refuse("seal")
-        if not self._window.is_fresh(number):
-            return self._refuse("replayed")
         self._window.mark(number)
         message = parse(plaintext)
         if message is None:
             return self._refuse("malformed")
         self.counters["received"] += 1
         return message
+
+    def _why_not(self, payload):
+        """What the header says against it, or None. Nobody vouches for the header yet, but no
+        genuine frame would be refused by it: a number counts as seen when its frame has opened."""
+        if not OVERHEAD <= len(payload) <= MAX_FRAME:
+            return "size"
+        if payload[0] != DOWN:
+            return "type"
+        if payload[1:5] != self._session.sid:
+            return "session"
+        if not self._window.is_fresh(int.from_bytes(payload[5:HEADER_SIZE], "big")):
+            return "replayed"
+        return None
 
     def _refuse(self, why):
         self.counters[why] += 1

@@ -3,7 +3,7 @@
 from agent import port
 from agent.comms import inbox
 from agent.comms.inbox import BURST, MAX_RANGES, MAX_SESSIONS, RATE, WINDOW, Inbox, ReplayWindow
-from agent.comms.seal import DOWN, MAX_FRAME, UP, FrameBox
+from agent.comms.seal import DOWN, MAX_FRAME, OVERHEAD, UP, FrameBox
 
 ENC = bytes(range(32))
 KEY = bytes(range(32, 64))
@@ -17,6 +17,7 @@ class DownOnly:
 
     def __init__(self, enc=ENC):
         self._box = FrameBox("car-7", enc, KEY, IV, DOWN)
+        self.sid = self._box.sid
         self.opened = 0
 
     def open_down(self, frame):
@@ -111,19 +112,25 @@ def test_a_malformed_message_is_counted_and_its_number_used_up():
 
 
 def test_what_does_not_open_is_counted_and_uses_up_no_number():
-    box, _ = ready()
+    box, session = ready()
     frame = down(5)
-    for bad in (b"", frame[:-1], frame[:-1] + b"\x00", room(UP).seal(5, ASK)):
+    for bad in (frame[:-1], frame[:-1] + bytes((frame[-1] ^ 1,)), frame + b"\x00"):
         assert box.take(bad, 0) is None
-    assert box.take(room(enc=bytes(32)).seal(5, ASK), 0) is None  # of another session
-    assert refused(box) == {"seal": 5}
+    assert refused(box) == {"seal": 3} and session.opened == 3
     assert box.take(frame, 0) == ("open", SID)
 
 
-def test_what_is_too_long_is_refused_before_cryptography():
+def test_what_its_header_refuses_costs_no_cryptography():
     box, session = ready()
-    assert box.take(bytes(MAX_FRAME + 1), 0) is None
-    assert refused(box) == {"size": 1} and session.opened == 0
+    for bad, why in (
+        (b"", "size"), (bytes(OVERHEAD - 1), "size"), (bytes(MAX_FRAME + 1), "size"),
+        (room(UP).seal(5, ASK), "type"), (b"\x22" + down(5)[1:], "type"),
+        (room(enc=bytes(32)).seal(5, ASK), "session"),
+    ):  # fmt: skip
+        before = box.counters[why]
+        assert box.take(bad, 0) is None
+        assert box.counters[why] == before + 1
+    assert session.opened == 0
 
 
 # Replay
@@ -188,24 +195,45 @@ def test_a_new_session_begins_a_new_window():
     box.set_session(DownOnly(bytes(32)))
     assert box.take(down(4), 0) is None
     assert box.take(room(enc=bytes(32)).seal(3, ASK), 0) == ("open", SID)
-    assert refused(box) == {"seal": 1}
+    assert refused(box) == {"session": 1}
 
 
 # Flood
 
 
+def forged(number, size=60):
+    """What a broker can make up: the header is right, for it can be seen in every frame."""
+    head = bytes((DOWN,)) + room().sid + number.to_bytes(4, "big")
+    return head + bytes(size - len(head))
+
+
 def test_a_flood_is_refused_before_cryptography():
     box, session = ready()
-    for _ in range(3 * BURST):
-        box.take(b"\x12" * 60, 0)
+    for number in range(3 * BURST):
+        box.take(forged(number), 0)
     assert session.opened == BURST
     assert refused(box) == {"seal": BURST, "flood": 2 * BURST}
+
+
+def test_a_flood_that_headers_refuse_does_not_hold_up_what_is_genuine():
+    """Ten seconds of rubbish, of strangers' frames and of repeated ones, 3,000 a second."""
+    box, session = ready()
+    first = down(0)
+    strange = room(enc=bytes(32)).seal(7, ASK)
+    assert box.take(first, 0) == ("open", SID)
+    for now in range(1, 10001):
+        for bad in (first, strange, b"\x12" * 3):
+            assert box.take(bad, now) is None
+        if now % 100 == 0:
+            assert box.take(down(now), now) == ("open", SID)
+    assert refused(box) == {"replayed": 10000, "session": 10000, "size": 10000}
+    assert session.opened == 101
 
 
 def test_after_a_flood_frames_pass_at_the_long_runs_rate():
     box, session = ready()
     for now in range(0, 10001):
-        box.take(b"\x12" * 60, now)
+        box.take(forged(now), now)
     assert session.opened == BURST + 10 * RATE
     assert box.take(down(1), 10020) is None
     assert box.take(down(1), 10050) == ("open", SID)
@@ -213,6 +241,6 @@ def test_after_a_flood_frames_pass_at_the_long_runs_rate():
 
 def test_a_quiet_hour_allows_one_burst_and_no_more():
     box, session = ready()
-    for _ in range(2 * BURST):
-        box.take(b"", 3600000)
+    for number in range(2 * BURST):
+        box.take(forged(number), 3600000)
     assert session.opened == BURST
