@@ -35,6 +35,45 @@ def test_x25519_rfc7748():
     assert curve25519.run(curve25519.steps(SCALAR, POINT)) == PRODUCT
 
 
+# RFC 7748 section 5.2, second vector: the highest bit of the point is not part of it
+SCALAR2 = unhex("4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d")
+POINT2 = unhex("e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493")
+PRODUCT2 = unhex("95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957")
+# The same section: k, u = X25519(k, u), k from k = u = 9, so many times over
+ITERATED = (
+    (1, unhex("422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079")),
+    (1000, unhex("684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51")),
+)
+# Section 6.1
+ALICE = unhex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")
+BOB = unhex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb")
+ALICE_PUBLIC = unhex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a")
+BOB_PUBLIC = unhex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f")
+AGREED = unhex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
+
+
+def pure(scalar, point=b"\x09" + bytes(31)):
+    return curve25519.run(curve25519.steps(scalar, point))
+
+
+def test_x25519_rfc7748_the_rest():
+    for x25519 in (port.x25519, pure):
+        assert x25519(SCALAR2, POINT2) == PRODUCT2
+        assert x25519(ALICE) == ALICE_PUBLIC and x25519(BOB) == BOB_PUBLIC
+        assert x25519(ALICE, BOB_PUBLIC) == x25519(BOB, ALICE_PUBLIC) == AGREED
+
+
+def test_x25519_rfc7748_iterated():
+    """The port's own and the pure one take turns: each must be right."""
+    k = u = b"\x09" + bytes(31)
+    done = 0
+    for count, want in ITERATED:
+        while done < count:
+            k, u = (pure if done % 2 else port.x25519)(k, u), k
+            done += 1
+        assert k == want, count
+
+
 def test_x25519_both_ways_agree_and_steps_breathe():
     for seed in range(3):
         private = port.sha256(bytes((seed,)))
@@ -111,10 +150,27 @@ def test_hpke_rfc9180_a72():
     assert hpke.export(secret, b"", 32) == EXPORTED
 
 
-def test_a_zero_public_key_is_refused():
-    dh = port.x25519(SCALAR, bytes(32))
-    try:
-        hpke.kem_secret(dh, ENC, PK_R)
-        raise AssertionError("a zero share passed")
-    except hpke.KeyAgreementError:
-        pass
+# Every point of an order that divides the cofactor, in its forms of less than 2^255: 0, 1, p - 1,
+# p, p + 1 and the two of order 8.
+LOW_ORDER = (
+    bytes(32),
+    b"\x01" + bytes(31),
+    unhex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+    unhex("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+    unhex("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+    unhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    unhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+)
+
+
+def test_a_public_key_of_low_order_is_refused():
+    for point in LOW_ORDER:
+        for x25519 in (port.x25519, pure):
+            for top in (0, 0x80):  # the highest bit is ignored
+                dh = x25519(SCALAR, point[:31] + bytes((point[31] | top,)))
+                assert dh == bytes(32), point.hex()
+                try:
+                    hpke.kem_secret(dh, ENC, PK_R)
+                except hpke.KeyAgreementError:
+                    continue
+                raise AssertionError("a share of low order passed: %s" % point.hex())
