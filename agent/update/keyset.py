@@ -17,6 +17,11 @@ CONTEXT = b"pv1 room keys"
 MAX_KEYS = 16  # a room that rotates each month keeps the keys of a year
 MAX_SIGNED = 1200  # 16 keys of 39 bytes, the signature, and what msgpack takes
 NAME = "room-keys"  # of the file
+# The points of order 8; those of order 1, 2 and 4 are 0, 1 and p - 1.
+_ORDER_8 = (
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+)
 _MAX_VERSION = const((1 << 32) - 1)
 
 
@@ -29,6 +34,14 @@ class KeySet:
 def _need(is_so, what):
     if not is_so:
         raise ManifestFormatError("room keys: " + what)
+
+
+def _is_low_order(public):
+    """True for a public key with which every key agreement gives zero (RFC 7748 section 6.1)."""
+    u = int.from_bytes(public, "little") & ((1 << 255) - 1)
+    p = (1 << 255) - 19
+    order_8 = [int.from_bytes(bytes.fromhex(text), "little") for text in _ORDER_8]
+    return u % p in [0, 1, p - 1] + order_8
 
 
 def _list(data, fields, what):
@@ -58,6 +71,8 @@ def open_signed(signed, modulus, held):
         _need(type(key) is list and len(key) == 2, "key")
         _need(type(key[0]) is bytes and type(key[1]) is bytes and len(key[1]) == 32, "key")
         _need(key[0] == port.sha256(key[1])[:4], "a key has another id")
+        # No session could be opened to it any more: the agent would not even start.
+        _need(not _is_low_order(key[1]), "a key of low order")
     if version <= held:
         raise ReplayError("room keys: set %d is no newer than set %d" % (version, held))
     found = KeySet()

@@ -25,6 +25,25 @@ def room_key(i):
     return [hashlib.sha256(public).digest()[:4], public]
 
 
+P = 2**255 - 19
+# Public keys with which every key agreement gives zero, in all forms of 32 bytes of some of them.
+LOW_ORDER = [
+    ("0", bytes(32)),
+    ("1", (1).to_bytes(32, "little")),
+    ("p - 1", (P - 1).to_bytes(32, "little")),
+    ("p", P.to_bytes(32, "little")),
+    ("p + 1", (P + 1).to_bytes(32, "little")),
+    ("0 with the highest bit", bytes(31) + b"\x80"),
+    ("order 8", bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")),
+    ("order 8, the other",
+     bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157")),
+]  # fmt: skip
+
+
+def with_id(public):
+    return [hashlib.sha256(public).digest()[:4], public]
+
+
 def document(version=HELD + 1, keys=None):
     return msgpack.packb([version, [room_key(1), room_key(0)] if keys is None else keys])
 
@@ -79,6 +98,11 @@ def make():
          "ManifestFormatError"),
         ("a key that is text", signed(document(keys=[["abcd", "x" * 32]]), root),
          "ManifestFormatError"),
+        *[
+            (f"a key of low order: {name}", signed(document(keys=[with_id(public)]), root),
+             "ManifestFormatError")
+            for name, public in LOW_ORDER
+        ],
         ("signed rubbish", signed(b"\xc1", root), "ManifestFormatError"),
     ]  # fmt: skip
     return {

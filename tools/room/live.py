@@ -6,12 +6,15 @@ from bisect import bisect_right
 
 from agent import port
 from agent.comms import hpke
-from agent.comms.inbox import MAX_RANGES
+from agent.comms.inbox import MAX_RANGES, WINDOW
 from agent.comms.seal import DOWN, UP, FrameBox
 from tools.room.intervals import IntervalSet
 
 HOLE_MS = 10000  # a hole so old, while later frames came, is asked for
 MAX_AGAIN_MS = 600000  # what does not come is asked for ever more seldom, up to this
+# A down number so far behind the newest one is not used: half the window of the vehicle, which may
+# have some of the newer ones still under way.
+DOWN_STALE = WINDOW // 2
 ACK_RATE = 15  # down frames a second and vehicle; the vehicle's inbox refuses more than 20
 ACK_BURST = 50  # its burst is 100
 MAX_ASKED = 64  # sessions whose open was asked for, remembered so that they are not asked at once
@@ -69,7 +72,13 @@ class LiveSession:
         self.gaps = [tuple(gap) for gap in gaps]
 
     def down_number(self, store, block):
-        """The next number for a down frame; reserved before it is used. Raises StoreError."""
+        """The next number for a down frame; reserved before it is used. Raises StoreError.
+
+        A block that others have left far behind is dropped: the vehicle refuses what is older than
+        its window, and would hear nothing of this worker until the block is used up."""
+        if self._down_next < self._down_end:
+            if store.down_reserved(self.row) - self._down_next > DOWN_STALE:
+                self._down_next = self._down_end
         if self._down_next == self._down_end:
             self._down_next = store.reserve_down(self.row, block)
             self._down_end = self._down_next + block

@@ -206,6 +206,10 @@ class SqliteStore:
 
     # Questions
 
+    def down_reserved(self, session):
+        rows = self._ask("SELECT down_next FROM sessions WHERE id = ?", (session.id,))
+        return rows[0][0] if rows else 0
+
     def session(self, vehicle, sid):
         rows = self._ask(_SESSION + "WHERE vehicle = ? AND sid = ?", (vehicle, sid))
         return Session(*rows[0]) if rows else None

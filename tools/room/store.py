@@ -111,6 +111,9 @@ class Store(Protocol):
     def reserve_down(self, session: Session, count: int) -> int:
         """First of `count` down frame numbers that nobody else ever gets; durable on return."""
 
+    def down_reserved(self, session: Session) -> int:
+        """How many down frame numbers of the session have been reserved so far, by anybody."""
+
     def session(self, vehicle: str, sid: bytes) -> Session | None: ...
 
     def sessions(self, vehicle: str) -> list[Session]:

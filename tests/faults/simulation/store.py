@@ -67,6 +67,9 @@ class MemoryStore:
         self._down[session.id] = first + count
         return first
 
+    def down_reserved(self, session):
+        return self._down.get(session.id, 0)
+
     def session(self, vehicle, sid):
         found = self._sessions.get((vehicle, sid))
         return replace(found) if found else None
