@@ -29,9 +29,9 @@ DAY_MS = 24 * 3600 * 1000
 _LANES = ("s", "a", "t", "b", "p", "d")
 COUNTERS = (
     "messages", "topic", "own", "opens", "opens_known", "open_format", "unknown_vehicle", "revoked",
-    "unknown_room_key", "wrong_generation", "wrong_mac", "zero_share", "sid_taken", "frames", "duplicates",
-    "unknown_session", "frame_format", "frame_seal", "malformed", "records_refused", "presence",
-    "duplicate_identity", "acks", "asked_again", "asked_open", "store_errors",
+    "unknown_room_key", "wrong_generation", "wrong_mac", "zero_share", "sid_taken", "frames",
+    "duplicates", "unknown_session", "frame_format", "frame_seal", "malformed", "records_refused",
+    "presence", "duplicate_identity", "acks", "asked_again", "asked_open", "store_errors",
 )  # fmt: skip
 
 

@@ -76,10 +76,9 @@ class LiveSession:
 
         A block that others have left far behind is dropped: the vehicle refuses what is older than
         its window, and would hear nothing of this worker until the block is used up."""
-        if self._down_next < self._down_end:
-            if store.down_reserved(self.row) - self._down_next > DOWN_STALE:
-                self._down_next = self._down_end
-        if self._down_next == self._down_end:
+        if self._down_next == self._down_end or (
+            store.down_reserved(self.row) - self._down_next > DOWN_STALE
+        ):
             self._down_next = store.reserve_down(self.row, block)
             self._down_end = self._down_next + block
         self._down_next += 1
