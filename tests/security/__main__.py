@@ -1,0 +1,33 @@
+"""Carries out the table of attacks and prints it: attack, who refuses it, counter before and after.
+
+python -m tests.security [cpython] [micropython]
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.security import attacks
+from tests.security.scene import Scene
+from tests.support import micropython
+
+
+def main(names):
+    for name in names or ("cpython", "micropython"):
+        if name == "micropython" and micropython.find() is None:
+            print(micropython.HOW_TO_GET_IT)
+            continue
+        with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
+            scene = Scene(Path(folder), name)
+            try:
+                scene.open()
+                print(attacks.text(name, attacks.run(scene)), flush=True)
+                summary = scene.all_is_there()
+                print(f"{summary['frames']} frames recorded, all in the room, once\n")
+            finally:
+                scene.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""The table of attacks against running programs: each hostile message is refused and counted, by
+exactly one, the legitimate traffic goes on, and in the end all that was recorded is in the room.
+
+    python -m pytest tests/security/test_attacks.py -s      prints the table
+    python -m tests.security                                the same without pytest
+"""
+
+import pytest
+
+from tests.security import attacks, down
+from tests.security.scene import Scene
+from tests.support import micropython
+
+
+@pytest.fixture(params=("cpython", "micropython"))
+def scene(request, tmp_path):
+    if request.param == "micropython" and micropython.find() is None:
+        pytest.skip(micropython.HOW_TO_GET_IT)
+    scene = Scene(tmp_path, request.param)
+    scene.name = request.param
+    try:
+        scene.open()
+        yield scene
+    finally:
+        scene.close()
+
+
+def test_table(scene):
+    before = attacks.totals(scene)
+    figures = attacks.run(scene)
+    print("\n" + attacks.text(scene.name, figures))
+    scene.goes_on(2)
+    # Nothing was counted twice, or under another name, and nothing genuine was refused.
+    expected = dict(before)
+    for f in figures:
+        if (f.who, f.counter) in expected:
+            expected[f.who, f.counter] += f.sent
+    assert attacks.totals(scene) == expected
+    assert scene.order("ping")["link"] == "online"
+
+    # Believed, for the room's keys have sealed them, and of no effect.
+    left = scene.status()["left"]
+    taken = scene.counter("vehicle", "inbox.received")
+    sent = down.of_sessions_that_are_none(scene)
+    scene.wait(lambda: scene.counter("vehicle", "inbox.received") >= taken + sent, 10, "taken")
+    assert scene.status()["left"] >= left - 2
+
+    lost = down.lost_after_puback(scene)
+    scene.goes_on(2 * lost)
+    summary = scene.all_is_there()
+    assert summary["counters"]["link"]["sent_again"] >= lost
+    assert summary["faults"] == {}, scene.agent_log()
