@@ -40,6 +40,7 @@ SETTINGS = {
 }
 TO_CAR = f"p1/{VEHICLE}/d"
 _WAIT_S = 30
+_FEW = 256
 
 
 class Scene(System):
@@ -70,13 +71,15 @@ class Scene(System):
         command = ["-m", "tools.room", "serve", "--dir", str(self.room_folder), "--attached"]
         self._start("room", [sys.executable, *command, "--status", str(self._status_file)])
 
-    def open(self):
-        """Both run, and what is said now is of the vehicle's second session."""
+    def open(self, has_past=True):
+        """Both run. has_past: what is said now is of the vehicle's second session."""
         self.store = SqliteStore(self._wait_for_database())
         self.book = OrderBook(keys.load(self.room_folder).database)
         self.start_agent()
         self.wait(lambda: self.status().get("acknowledged", 0) >= 3, 60, "a first session")
         self.order("ping")
+        if not has_past:
+            return
         self.earlier = (self.downs(), self.ups("t"))
         self.kill("agent")
         self.car.seen.clear()
@@ -174,6 +177,12 @@ class Scene(System):
             found = derive(room.room_keys[row.key_id], room.vehicles[VEHICLE], row, VEHICLE)
             self._boxes[row.sid] = LiveSession(row, found, (), (), ())
         return self._boxes[row.sid]
+
+    def stream(self, messages):
+        """The same of many messages, a few at a time, while the true worker goes on as well."""
+        messages = list(messages)
+        for i in range(0, len(messages), _FEW):
+            yield from self.sealed(*messages[i : i + _FEW])
 
     def sealed(self, *messages):
         """Down frames of these messages, with numbers that nobody else uses."""

@@ -149,11 +149,11 @@ class Rogue:
         pair = self._pairs[-1]
         pair.write(pair.client, packets.publish(topic, payload, 0, False, 0))
 
-    def flood(self, topic, payloads, seconds):
-        """All of them, spread over that time; how long it took, s."""
+    def flood(self, topic, payloads, count, seconds):
+        """All of them (`count`), spread over that time; how long it took, s."""
         pair, begin = self._pairs[-1], time.monotonic()
         for i, payload in enumerate(payloads):
-            early = begin + seconds * i / len(payloads) - time.monotonic()
+            early = begin + seconds * i / count - time.monotonic()
             if early > 0.002:
                 time.sleep(early)
             pair.write(pair.client, packets.publish(topic, payload, 0, False, 0))
