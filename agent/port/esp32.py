@@ -26,10 +26,10 @@ from agent.port.micropython import (  # noqa: F401
     x25519,
     x25519_steps,
 )
+from agent.port.reading import Reading
 
 NAME = sys.platform
 _RX_BUFFER = const(4096)  # the default of 256 bytes overflows silently after 22 ms at 115200 baud
-_READ = const(512)
 # Seconds from 1970 to where this port's time begins: 2000 in most builds.
 _EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
 # The RTC runs on through deep sleep by an RC oscillator; what it is off after a night's sleep.
@@ -48,14 +48,11 @@ class Uart:
             )
         except (ValueError, OSError) as e:
             raise UartError("serial port %s: %s" % (path, e))
-        self._reader = asyncio.StreamReader(self._uart)
+        self._reading = Reading(asyncio.StreamReader(self._uart), within)
 
     async def read(self, ms):
         """What has come, after waiting for it at most `ms`; b"" when nothing came."""
-        try:
-            return await asyncio.wait_for_ms(self._reader.read(_READ), ms) or b""
-        except asyncio.TimeoutError:
-            return b""
+        return await self._reading.read(ms) or b""
 
     def write(self, data):
         self._uart.write(data)

@@ -2,10 +2,8 @@
 
 import asyncio
 
-from agent.const import const
 from agent.port.errors import TcpError
-
-_READ = const(512)
+from agent.port.reading import Reading
 
 
 def _number(e):
@@ -29,18 +27,17 @@ class TcpLine:
 
     def __init__(self, where, within, reader, writer):
         self._where = where
-        self._within = within
-        self._reader = reader
+        self._reading = Reading(reader, within)
         self._writer = writer
 
     async def read(self, ms):
         """What has come, after waiting for it at most `ms`; b"" when nothing came."""
         try:
-            data = await self._within(self._reader.read(_READ), ms)
-        except asyncio.TimeoutError:
-            return b""
+            data = await self._reading.read(ms)
         except OSError as e:
             raise TcpError("%s was lost: error %s" % (self._where, _number(e)))
+        if data is None:
+            return b""
         if not data:
             raise TcpError("%s was lost: closed by the other side" % self._where)
         return data

@@ -25,9 +25,9 @@ from agent.port.micropython import (  # noqa: F401
     x25519,
     x25519_steps,
 )
+from agent.port.reading import Reading
 
 NAME = "unix"
-_READ = const(512)
 # Places in what tcgetattr returns, and in its list of control characters (Linux, termios.h).
 _CONTROLS = const(6)
 _VTIME = const(5)
@@ -63,16 +63,16 @@ class Uart:
         except OSError as e:
             raise UartError("serial port %s: error %s" % (path, e.args[0] if e.args else e))
         self._path = path
-        self._reader = asyncio.StreamReader(self._file)
+        self._reading = Reading(asyncio.StreamReader(self._file), within)
 
     async def read(self, ms):
         """What has come, after waiting for it at most `ms`; b"" when nothing came."""
         try:
-            data = await asyncio.wait_for_ms(self._reader.read(_READ), ms)
-        except asyncio.TimeoutError:
-            return b""
+            data = await self._reading.read(ms)
         except OSError as e:
             raise UartError("serial port %s was lost: error %s" % (self._path, e.args[0]))
+        if data is None:
+            return b""
         if not data:
             raise UartError("serial port %s was lost: end of file" % self._path)
         return data

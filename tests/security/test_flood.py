@@ -122,6 +122,8 @@ def flood(scene, kind, counters):
 
 def test_a_flood_stops_nothing(scene):
     scene.wait(lambda: scene.status()["uptime_ms"] > _SETTLED_MS, 20, "whole epochs")
+    # What is whole in the beginning stays so: no byte of the receiver is lost in a flood.
+    broken = scene.order("counters")["gps"]
     origin = time.time() * 1000 - scene.status()["uptime_ms"]
     found = []
     for kind, counters, gets_through in FLOODS:
@@ -135,6 +137,8 @@ def test_a_flood_stops_nothing(scene):
     summary = scene.all_is_there()
     assert summary["faults"] == {}, scene.agent_log()
     assert summary["counters"]["link"]["connects"] == 1
+    gps = summary["counters"]["gps"]
+    assert [gps[n] - broken[n] for n in ("noise", "checksum", "too_long", "lost")] == [0] * 4, gps
     compare_with_truth(scene, found, origin)
 
 
