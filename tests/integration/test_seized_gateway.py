@@ -5,11 +5,14 @@ be a key is taken from every file that it has, its configuration with the pre-sh
 and tried on its own journal.
 """
 
+import base64
+import json
 import re
 import shutil
 import time
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from agent import config as configuration
 from agent import port
@@ -19,8 +22,11 @@ from agent.comms.seal import UP, FrameBox, FrameError, parse_open
 from agent.comms.session import ephemeral_private
 from tests.support import micropython
 from tests.support.brokers import free_port
-from tests.support.system import System
+from tests.support.fleets import FleetSystem
+from tests.support.system import VEHICLE, System
 from tools.room import keys as room_keys
+from tools.room.orders import OrderBook
+from tools.room.serve import utc_ms
 
 
 @pytest.fixture(params=("cpython", "micropython"))
@@ -80,11 +86,14 @@ def sealed(system):
 
 
 def blobs(files):
-    """The bytes of every file, and of what is written in them as hexadecimal text."""
+    """The bytes of every file, and of what is written in them as hexadecimal or base64 text."""
     for data in files.values():
         yield data
-        for text in re.findall(rb"(?:[0-9a-f]{2}){4,}", data):
+        for text in re.findall(rb"(?:[0-9a-fA-F]{2}){4,}", data):
             yield bytes.fromhex(text.decode())
+        for text in re.findall(rb"[0-9A-Za-z+/\n]{40,}={0,2}", data):
+            whole = text.replace(b"\n", b"").rstrip(b"=")
+            yield base64.b64decode(whole[: len(whole) // 4 * 4])
 
 
 def candidates(files):
@@ -148,6 +157,94 @@ def test_nothing_on_it_opens_its_journal(gateway):
     box = FrameBox(identity.vehicle, opening.enc, keys.up_key, keys.up_iv, UP)
     assert sorted(box.open(frame)[0] for frame in frames) == list(range(len(frames)))
     secrets = (keys.up_key, keys.up_iv, keys.down_key, keys.down_iv, keys.open_key, dh, private)
+    assert not [secret for secret in secrets for blob in blobs(files) if secret in blob]
+
+
+@pytest.fixture(params=("cpython", "micropython"))
+def provisioned(request, tmp_path):
+    """A FleetSystem of which the room and the broker run, with a panic button."""
+    if request.param == "micropython" and micropython.find() is None:
+        pytest.skip(micropython.HOW_TO_GET_IT)
+    panic = tmp_path / "panic"
+    panic.write_text("0")
+    system = FleetSystem(
+        tmp_path, request.param, inputs={"panic": str(panic)}, journal={"flush_ms": 200},
+        mqtt={"budget_bytes_per_day": 1 << 30},
+    )  # fmt: skip
+    system.panic = panic
+    try:
+        system.start_room()
+        system.start_agent()
+        system.wait(lambda: system.status().get("acknowledged", 0) >= 2, 60, "a connection")
+        yield system
+    finally:
+        system.close()
+
+
+def set_zones(system):
+    """By an order, as a dispatcher does."""
+    book = OrderBook(room_keys.load(system.room_folder).database)
+    rows = [["depot", "pursuit", 0, 0, [33595060, -7618800, 60]]]
+    now = utc_ms()
+    number = book.give(VEHICLE, "zones", {"rows": rows}, 2, "test", now, now + 60000)
+    system.wait(lambda: book.order(number).state == "done", 60, "the zones")
+    book.close()
+
+
+def press(system, times):
+    for pressed in "10" * times:
+        before = system.status()["frames"]
+        system.panic.write_text(pressed)
+        system.wait(lambda n=before: system.status()["frames"] > n, 20, "an alert")
+
+
+def test_a_whole_gateway_does_not_open_its_journal(provisioned):
+    """All that a gateway in service holds: TLS keys, the fleet root, zones and the set of room keys
+    that came by order, budget, what is known of the car; a backlog of two sessions."""
+    system = provisioned
+    set_zones(system)
+    text = json.loads((system.room_folder / "key-set.json").read_text())["signed"]
+    (system.journal / "room-keys").write_bytes(bytes.fromhex(text))
+    system.broker.kill()
+    press(system, 2)
+    system.kill("agent")
+    system.start_agent()
+    press(system, 2)
+    time.sleep(0.5)
+    system.kill("agent")
+    files = flash(system)
+    own = system.room_folder / "vehicles" / VEHICLE
+    files |= {str(path): path.read_bytes() for path in own.rglob("*") if path.is_file()}
+    names = {name.rpartition("/")[2].rpartition(".")[0] or name for name in files}
+    assert {"key", "cert", "ca", "fleet-root", "config", "zones", "budget"} <= names, names
+    assert "room-keys" in files
+
+    identity = identity_of(system)
+    values = candidates(files)
+    assert identity.psk in values
+    # The search reads what is written as text as well: the client's own key is found.
+    load = serialization.load_pem_private_key
+    if (own / "tls" / "key.der").exists():
+        load = serialization.load_der_private_key
+    (key,) = (own / "tls").glob("key.*")
+    number = load(key.read_bytes(), None).private_numbers().private_value
+    assert number.to_bytes(32, "big") in values
+    openings = sealed(system)
+    assert len(openings) == 2 and all(len(frames) >= 4 for frames in openings.values())
+    room = room_keys.load(system.room_folder)
+    private = room.room_keys[room.room_key_id].private
+    secrets = {private}
+    pairs = []
+    for opening, frames in openings.items():
+        opening = parse_open(opening)
+        assert finds(identity, opening, values) is None
+        dh = port.x25519(private, opening.enc)
+        keys = session_keys(identity, opening, dh)
+        secrets |= {dh, hpke.kem_secret(dh, opening.enc, identity.room_public)}
+        secrets |= {keys.up_key, keys.up_iv, keys.down_key, keys.down_iv, keys.open_key}
+        box = FrameBox(identity.vehicle, opening.enc, keys.up_key, keys.up_iv, UP)
+        pairs += [(keys.up_key, box.open(frame)[0]) for frame in frames]
+    assert len(pairs) == len(set(pairs)), "a number was used twice with one key"
     assert not [secret for secret in secrets for blob in blobs(files) if secret in blob]
 
 

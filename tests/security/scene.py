@@ -30,8 +30,9 @@ from tools.room.sqlite import SqliteStore
 
 OTHER = "v-test0002"
 HEAP = "640K"
-# A frame a second, so that there is always something genuine to take hold of.
-BUSY = ["busy", 100, 100, 1, 1, 1000, [100, 100, 100]]
+# Some frames a second: there is always something genuine to take hold of, and an acknowledgement
+# that gets through shows at once.
+BUSY = ["busy", 100, 100, 1, 1, 300, [100, 100, 100]]
 SETTINGS = {
     "journal": {"flush_ms": 500},
     "mqtt": {"keepalive_s": 10, "connect_timeout_s": 10},

@@ -22,10 +22,6 @@ from tools.demo.received import Received
 
 LONG = bool(os.environ.get("PATROL_LONG"))
 COUNT, SECONDS = (10000, 10) if LONG else (2000, 2)
-# Some frames a second: an acknowledgement that gets through shows at once.
-SETTINGS = {
-    "reporting": {"profile": "busy", "profiles": [["busy", 100, 100, 1, 1, 300, [100, 100, 100]]]},
-}
 _SETTLED_MS = 5000  # by then the receiver has been found, and its epochs come whole
 _AGAIN_S = 30  # the longest that acknowledgements may stay away behind a flood
 _MEMORY = 8 * 1024 * 1024  # bytes of CPython's process: 10,000 messages kept would be twice that
@@ -71,7 +67,7 @@ FLOODS = (
 def scene(request, tmp_path):
     if request.param == "micropython" and micropython.find() is None:
         pytest.skip(micropython.HOW_TO_GET_IT)
-    scene = Scene(tmp_path, request.param, **SETTINGS)
+    scene = Scene(tmp_path, request.param)
     scene.name = request.param
     try:
         scene.open(has_past=False)
