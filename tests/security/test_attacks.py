@@ -48,5 +48,6 @@ def test_table(scene):
     lost = down.lost_after_puback(scene)
     scene.goes_on(2 * lost)
     summary = scene.all_is_there()
-    assert summary["counters"]["link"]["sent_again"] >= lost
+    # Sent once more, by time or because the room asked for them.
+    assert summary["sent"] >= summary["acknowledged"] + lost, summary
     assert summary["faults"] == {}, scene.agent_log()

@@ -106,6 +106,7 @@ def flood(scene, kind, counters):
         "messages": COUNT,
         "seconds": round(took, 1),
         "counted": total(scene, counters) - counted,
+        "orders_done": after["orders"].get("done", 0) - before["orders"].get("done", 0),
         "records": after["records"] - before["records"],
         "acknowledged": after["acknowledged"] - before["acknowledged"],
         "next_acknowledged_s": round(back, 1),

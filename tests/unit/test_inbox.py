@@ -1,5 +1,7 @@
 """agent/comms/inbox.py: what of the broker's bytes becomes a message, and why not."""
 
+import gc
+
 from agent import port
 from agent.comms import inbox
 from agent.comms.inbox import BURST, MAX_RANGES, MAX_SESSIONS, RATE, WINDOW, Inbox, ReplayWindow
@@ -237,6 +239,27 @@ def test_after_a_flood_frames_pass_at_the_long_runs_rate():
     assert session.opened == BURST + 10 * RATE
     assert box.take(down(1), 10020) is None
     assert box.take(down(1), 10050) == ("open", SID)
+
+
+def test_a_flood_leaves_nothing_in_memory():
+    """What 10,000 messages of each kind leave behind, where the interpreter can tell."""
+    box, _ = ready()
+    first = down(0)
+    assert box.take(first, 0)
+
+    def flood(count):
+        for n in range(count):
+            box.take(forged(n + 1), n)
+            box.take(first, n)
+            box.take(b"\x12" * (n % 300), n)
+
+    flood(2000)
+    gc.collect()
+    before = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+    flood(10000)
+    gc.collect()
+    after = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+    assert after - before < 1024, after - before
 
 
 def test_a_quiet_hour_allows_one_burst_and_no_more():
