@@ -110,7 +110,9 @@ class Answers:
         if heard is None or now - heard > _HEARD_MS:
             return None
         targets = self._targets(vehicle)
-        return next((t for t in targets if t.row.sid == vehicle.live), next(iter(targets), None))
+        live = next((t for t in targets if t.row.sid == vehicle.live), next(iter(targets), None))
+        # A deadline is uptime: it is known with the session's first frame.
+        return live if live is not None and live.knows_uptime else None
 
     def _send(self, downs, vehicle, targets, message):
         """Seals a message to sessions of the vehicle; each frame takes a number of its own."""
