@@ -111,11 +111,11 @@ def _with_settings(path, provisioned, storage):
 
 def _erase(path, config, storage):
     """Erases what an order says that is to be erased. Raises Wiped when it was; port.StorageError
-    when not all of it could be: then the next start does it."""
+    when not all of it could be."""
     from agent.update import wipe
 
-    generation, is_due = wipe.state(storage)
-    if is_due:
+    generation, due = wipe.state(storage)
+    if due is not None and due == config["keys"]["psk_generation"]:
         wipe.erase(storage, path, config, generation)
         raise Wiped("the secrets of this vehicle are erased, by order %d" % generation)
 

@@ -77,7 +77,7 @@ def wipe(app, signed, now):
         held, _ = wipes.state(storage)
         utc_s = None if utc is None else utc // 1000
         generation = wipes.open_signed(signed, keys, app.config["vehicle"], held, utc_s)
-        wipes.take(storage, generation)
+        wipes.take(storage, generation, app.config["keys"]["psk_generation"])
     except (UpdateError, KeyFormatError) as e:
         raise CommandError("wipe: %s: %s" % (type(e).__name__, e))
     except port.StorageError as e:

@@ -28,7 +28,9 @@ from agent.update.rsa import KEYS, SIZE, KeyFormatError, Keys
 
 CONTEXT = b"pv1 wipe"
 MAX_SIGNED = 1300  # three signatures of 384 bytes, the document, and what msgpack takes
-NAME = "wipe"  # of the file: [generation, 1 while it is due]
+# Of the file: [generation, what is due], the latter the generation of the secret to be erased, or
+# null. A gateway that is set up anew has another secret, and nothing is due.
+NAME = "wipe"
 SETTINGS = "settings"  # of `agent/settings.py`: may hold a password
 _MAX_NUMBER = (1 << 32) - 1
 
@@ -49,15 +51,15 @@ def load_keys(path):
 
 
 def state(storage):
-    """(last generation, whether it is still due); (0, False) where there was none. What cannot be
-    read counts as none. Raises port.StorageError."""
+    """(last generation, what is due or None); (0, None) where there was none. What cannot be read
+    counts as none. Raises port.StorageError."""
     if NAME not in storage.names():
-        return 0, False
+        return 0, None
     try:
-        generation, is_due = json.loads(storage.read(NAME, 0, 64))
+        generation, due = json.loads(storage.read(NAME, 0, 64))
     except (ValueError, TypeError):
-        return 0, False
-    return generation, is_due == 1
+        return 0, None
+    return generation, due
 
 
 def open_signed(signed, keys, vehicle, held, utc_s):
@@ -88,14 +90,14 @@ def open_signed(signed, keys, vehicle, held, utc_s):
     return generation
 
 
-def take(storage, generation):
+def take(storage, generation, psk_generation):
     """It is due from here on, whatever happens. Raises port.StorageError."""
-    storage.replace(NAME, json.dumps([generation, 1]).encode())
+    storage.replace(NAME, json.dumps([generation, psk_generation]).encode())
 
 
 def erase(storage, path, config, generation):
     """Erases; path: of the configuration. As much as can be is erased; raises port.StorageError for
-    the first that could not, and then it stays due."""
+    the first that could not."""
     files = []
     for group in [config["mqtt"]] + list(config["mqtt"]["brokers"]):  # noqa: RUF005
         if group["tls"] and group["tls"]["key"] and group["tls"]["key"] not in files:
@@ -107,9 +109,8 @@ def erase(storage, path, config, generation):
             storage.shred(name)
         except port.StorageError as e:
             refused = refused or e
-    # Last: it leads to the others, and the agent never starts again once it is gone.
-    if refused is None:
-        storage.replace(NAME, json.dumps([generation, 0]).encode())
+    # After them: it leads to them, and the agent never starts again once it is gone.
     storage.overwrite(path, json.dumps({"wiped": generation}).encode())
+    storage.replace(NAME, json.dumps([generation, None]).encode())
     if refused:
         raise refused

@@ -90,11 +90,11 @@ def test_a_minimal_configuration_is_filled_in():
     assert full["gps"] is None and full["obd"] is None and full["inputs"] is None
     assert full["journal"]["quota_bytes"] == 16777216
     assert full["reporting"] == {
-            "profile": "patrol",
-            "profiles": (),
-            "zones": (),
-            "driving_events": True,
-        }
+        "profile": "patrol",
+        "profiles": (),
+        "zones": (),
+        "driving_events": True,
+    }
     # 2026-01-01T00:00:00Z
     assert full["time"]["not_before_utc_ms"] == 1767225600000
 

@@ -32,7 +32,7 @@ def sign(path, key):
 
 
 def show(path):
-    """{"vehicle", "generation", "expires", "signatures"}; that it is signed well is for vehicles."""
+    """{"vehicle", "generation", "expires", "signatures"}; whether they hold vehicles say."""
     document, signatures = _read(path)
     _, vehicle, generation, expires = port.unpackb(document)
     return {
