@@ -154,6 +154,8 @@ async def _run(app, options):
     drain = options["drain"]
     if app.is_wiping:
         drain = max(drain, _WIPE_DRAIN_S)
+    elif app.is_restarting and not app.is_proved():
+        drain = 0  # nobody is there to wait for; what is journalled goes after the start
     await app.finish(int(drain * 1000))
     for helper in helpers:
         helper.cancel()

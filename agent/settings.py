@@ -26,9 +26,7 @@ NAME = "settings"  # of the file, beside the journal
 MAX_KEYS = 32
 MAX_BYTES = 4096  # as JSON: what an order brings fits into one frame
 MAX_TRIES = 3  # starts of a trial
-SECONDS = 300
-MIN_SECONDS = 10  # a connection by a mobile network alone takes some; a bench's takes one
-MAX_SECONDS = 3600
+SECONDS = 300  # unless the order says otherwise: 5 to 3600
 _RETRY_MS = const(10000)  # after a storage that refused
 
 GOOD = "good"

@@ -18,7 +18,7 @@ ROLES = ("look", "service", "danger")
 
 # As in agent/settings.py and agent/update/, which few drives import.
 MAX_SETTINGS = 32
-SECONDS, MIN_SECONDS, MAX_SECONDS = 300, 10, 3600
+SECONDS, MIN_SECONDS, MAX_SECONDS = 300, 5, 3600
 MAX_KEY_SET = 1200
 MAX_WIPE = 1300
 
@@ -151,8 +151,10 @@ def check_from_room(name, arguments, role):
 
 
 def _value(name, argument, value):
-    key, kind, _, low, high = argument
+    key, kind, default, low, high = argument
     where = "%s: %s" % (name, key)
+    if value is None and default is None:
+        return None
     if kind == "int":
         if not isinstance(value, int) or isinstance(value, bool):
             raise CommandError("%s must be a whole number" % where)
@@ -169,8 +171,6 @@ def _value(name, argument, value):
         value = _bytes(where, value)
         size = len(value)
     else:
-        if kind == "name" and value is None:
-            return None
         if not isinstance(value, str):
             raise CommandError("%s must be a text" % where)
         size = len(value)
