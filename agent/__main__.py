@@ -163,6 +163,8 @@ async def _run(app, options):
         # From here: whoever waits for standard input to close would wait for ever.
         _print_summary(app)
         port.restart()
+    if app.is_wiping:
+        _erase(app.config_path, app.config, app.journal.storage)
 
 
 def _print_summary(app):
@@ -191,8 +193,6 @@ def main(argv):
         except KeyboardInterrupt:
             # Only where the interpreter has no signal handlers: the loop is taken up again.
             asyncio.run(app.finish(int(options["drain"] * 1000)))
-        if app.is_wiping:
-            _erase(options["config"], config, app.journal.storage)
     except Wiped as e:
         _error("agent: %s" % e)
         return _GONE

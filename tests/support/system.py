@@ -75,15 +75,23 @@ class System:
         command = ["-m", "tools.room", "serve", "--dir", str(self.room_folder), "--attached"]
         self._start("room", [sys.executable, *command])
 
-    def start_agent(self, drain=30):
-        self._start_agent("agent", self._config, drain)
+    def start_agent(self, drain=30, is_to_run=True):
+        """is_to_run: it is expected to; else it may end at once."""
+        self._start_agent("agent", self._config, drain, is_to_run)
 
-    def _start_agent(self, name, config, drain):
+    def exit_code(self):
+        """Of an agent that ends by itself."""
+        # Closed input ends nothing here, but CPython waits for it at its end.
+        return self._running.pop("agent").stop(60)
+
+    def _start_agent(self, name, config, drain, is_to_run=True):
         program, where = [sys.executable, "-m", "agent"], {}
         if self._interpreter == "micropython":
             program, where = micropython_agent(self._heap)
         arguments = ["--config", str(config), "--attached", "--status", "0.2"]
-        self._start(name, [*program, *arguments, "--drain", str(drain)], **where).first_line()
+        child = self._start(name, [*program, *arguments, "--drain", str(drain)], **where)
+        if is_to_run:
+            child.first_line()
 
     def agent_log(self):
         """What the agent that runs now has said to people."""
