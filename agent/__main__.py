@@ -22,6 +22,12 @@ example: python -m agent --config /etc/patrol/config.json
 """
 
 
+_SETTINGS = "settings"  # file of `settings.py`, which is imported when it is there
+_WIPE = "wipe"  # and of `update/wipe.py`
+_GONE = 78  # EX_CONFIG: a service manager must not start it again
+_WIPE_DRAIN_S = 10  # at least, for the room to learn of it before the keys are gone
+
+
 class UsageError(Exception):
     pass
 
@@ -57,16 +63,61 @@ class Refused(Exception):
     """The configuration cannot be used; the text says why."""
 
 
+class Wiped(Exception):
+    """The vehicle's secrets are gone: it must not be started again."""
+
+
 def _configuration(path):
-    """The checked configuration. What checks it leaves the memory again: 20 KB of a chip's heap."""
+    """(checked configuration, Settings that are on trial or untold, or None). What checks it
+    leaves the memory again: 20 KB of a chip's heap."""
     from agent import config
 
     try:
-        return config.load(path)
+        checked = config.load(path)
+        storage = port.Storage(checked["journal"]["dir"])
+        names = storage.names()
+        if _WIPE in names:
+            _erase(path, checked, storage)
+        if _SETTINGS in names:
+            return _with_settings(path, checked, storage)
+        return checked, None
+    except config.Wiped as e:
+        raise Wiped(str(e))
     except config.ConfigError as e:
         raise Refused(str(e))
     finally:
         port.forget("agent.config")
+
+
+def _with_settings(path, provisioned, storage):
+    """The same with what the room has set, where that can be used."""
+    from agent import config
+    from agent.settings import Settings, SettingsError, merge
+
+    settings = Settings(storage)
+    values = settings.begin()
+    checked = provisioned
+    while values:
+        try:
+            checked = config.check(merge(config.read(path), values))
+            break
+        except (config.ConfigError, SettingsError) as e:
+            _error("agent: settings from afar: %s" % e)
+            values = settings.unfit(str(e))
+    if settings.fault:
+        _error("agent: %s" % settings.fault)
+    return checked, settings if settings.is_pending else None
+
+
+def _erase(path, config, storage):
+    """Erases what an order says that is to be erased. Raises Wiped when it was; port.StorageError
+    when not all of it could be."""
+    from agent.update import wipe
+
+    generation, due = wipe.state(storage)
+    if due is not None and due == config["keys"]["psk_generation"]:
+        wipe.erase(storage, path, config, generation)
+        raise Wiped("the secrets of this vehicle are erased, by order %d" % generation)
 
 
 def _error(text):
@@ -100,13 +151,20 @@ async def _run(app, options):
         helpers.append(asyncio.create_task(_print_status(app, options["status"])))
     port.on_interrupt(app.stop)
     await app.run()
-    await app.finish(int(options["drain"] * 1000))
+    drain = options["drain"]
+    if app.is_wiping:
+        drain = max(drain, _WIPE_DRAIN_S)
+    elif app.is_restarting and not app.is_proved():
+        drain = 0  # nobody is there to wait for; what is journalled goes after the start
+    await app.finish(int(drain * 1000))
     for helper in helpers:
         helper.cancel()
     if app.is_restarting:
         # From here: whoever waits for standard input to close would wait for ever.
         _print_summary(app)
         port.restart()
+    if app.is_wiping:
+        _erase(app.config_path, app.config, app.journal.storage)
 
 
 def _print_summary(app):
@@ -116,7 +174,7 @@ def _print_summary(app):
 
 
 def main(argv):
-    """Exit code: 0, 1 when it failed, 2 for wrong use."""
+    """Exit code: 0, 1 when it failed, 2 for wrong use, 78 when its secrets were erased by order."""
     if "--help" in argv or "-h" in argv:
         print(USAGE)
         return 0
@@ -126,13 +184,18 @@ def main(argv):
         _error("agent: %s (--help tells more)" % e)
         return 2
     try:
-        config = _configuration(options["config"])
+        config, settings = _configuration(options["config"])
         app = App(config, _error)
+        app.config_path = options["config"]
+        app.settings = settings
         try:
             asyncio.run(_run(app, options))
         except KeyboardInterrupt:
             # Only where the interpreter has no signal handlers: the loop is taken up again.
             asyncio.run(app.finish(int(options["drain"] * 1000)))
+    except Wiped as e:
+        _error("agent: %s" % e)
+        return _GONE
     except (Refused, port.PortError, BootCountError, KeyAgreementError) as e:
         _error("agent: %s" % e)
         return 1

@@ -39,6 +39,7 @@ _RTC_MS = const(
     60000
 )  # the machine's own clock is looked at so often while nothing better is known
 _RTC_SET_MS = const(3600000)  # and set so often by GNSS
+KEY_SET = "room-keys"  # the file of `update/keyset.py`, which is imported when it is there
 _SPEED = signals.by_name("speed")
 
 
@@ -51,12 +52,14 @@ class App:
 
     def __init__(self, config, write):
         """config: of `config.load`; write(text): prints a line. Raises PortError."""
-        self._config = config
+        self.config = config
+        self.config_path = None  # of its file, where an order may change what holds
         self._began = port.uptime_ms()
         self.log = Log(write)
         self.clock = Clock(config["time"]["not_before_utc_ms"])
         self.tracking = Tracking(config["reporting"], self._record, self._event_at)
         self.gps = self._positioning(config) if config["gps"] else None
+        self.privacy = None  # while nothing asks for it
         self.inputs = Inputs()
         self._levels = port.Inputs(_present(config["inputs"] or {}))
         self._watchdog = port.Watchdog()
@@ -81,11 +84,18 @@ class App:
         self.uplink.on_connected = self._on_connected
         self.ordering = Ordering(self, config["orders"]["role"], self._event, self._fault)
         self.uplink.on_order = self.ordering.take
-        self.is_restarting = False
+        self.settings = None  # of `settings.py`, while they are on trial or their outcome is untold
+        self.is_restarting = self.is_wiping = False
         self.session = None
+        self._is_renewing = False  # a new session is due whatever the old one's age
         self._stopping = asyncio.Event()
         self._is_over = False  # nothing more is recorded
         self._tasks = []
+        if (config["inputs"] or {}).get("off_duty") is not None:
+            from agent.vehicle.privacy import Privacy
+
+            self.privacy = Privacy()
+            self.tracking.set_private(True, 0)  # until the switch was read
 
     def _budget(self, mqtt):
         """Of a metered SIM, or None; only who has one pays for its code."""
@@ -125,7 +135,9 @@ class App:
 
     async def _new_session(self):
         boot = next_boot(self.journal.storage)
-        identity = sessions.identity(self._config)
+        identity = sessions.identity(self.config)
+        key_set = self._use_room_key(identity)
+        self._is_renewing = False
         steps = sessions.open_steps(identity, boot, port.random_bytes(32), self.now())
         while True:
             try:
@@ -136,7 +148,17 @@ class App:
             await asyncio.sleep(0)  # a chip computes for seconds: the UARTs are served meanwhile
         self._keep(self.journal.begin, self.session)
         self.uplink.set_session(self.session)
+        self.recorder.new_session()
         self.log.line(self.now(), "session %s, boot %d" % (self.session.sid.hex(), boot))
+        if key_set:
+            self._event("room_key", identity.room_key_id.hex(), key_set)
+
+    def _use_room_key(self, identity):
+        if KEY_SET not in (self._keep(self.journal.storage.names) or ()):
+            return 0
+        from agent import upkeep
+
+        return upkeep.use_room_key(self, identity, self._fault)
 
     async def run(self):
         """Drives all parts until `stop()`."""
@@ -207,7 +229,7 @@ class App:
 
     def _record(self, lane, record):
         # A cancelled task ends at its next wait: what it brings until then would be in no frame.
-        if self._is_over:
+        if self._is_over or (self.tracking.is_private and self.privacy.hides(record)):
             return
         # An alert goes out also when the storage refused it: then it waits in RAM.
         if self._keep(self.recorder.add, lane, record, self.now()) or lane == records.ALERT:
@@ -236,18 +258,32 @@ class App:
             self._keep(self.journal.poll, now)
             if now >= self._rtc_at:
                 self._poll_rtc(now)
-            if self.session.is_spent(now):
+            if self.privacy:
+                self._poll_privacy(now)
+            if self.settings and self.settings.is_pending:
+                self._poll_settings(now)
+            if self._is_renewing or self.session.is_spent(now):
                 await self._new_session()
             self._watchdog.feed()
             await asyncio.sleep(_TICK_MS / 1000)
 
     async def _inputs_task(self):
-        while self._config["inputs"]:
+        while self.config["inputs"]:
             now = self.now()
             for name, level in self.inputs.feed(self._levels.read(), now):
                 self._on_input(name, level, now)
             await asyncio.sleep(_INPUTS_MS / 1000)
         await self._stopping.wait()
+
+    def _poll_privacy(self, now):
+        level = self.inputs.level
+        is_private = self.privacy.is_private(level("off_duty"), level("panic"), now)
+        self.tracking.set_private(is_private, now)
+
+    def _poll_settings(self, now):
+        from agent import upkeep
+
+        upkeep.poll_settings(self, now, self._event, self._fault)
 
     def _poll_rtc(self, now):
         """The machine's own clock tells the time while nobody else does, and is told it by GNSS."""
@@ -281,10 +317,10 @@ class App:
 
     def _lateness(self):
         """ms from an epoch to when its first sentence has come."""
-        gps = self._config["gps"]
+        gps = self.config["gps"]
         receiver = self.gps.receiver
         baud = (receiver.baud(self.now()) or gps["baud"]) if receiver else None
-        return lateness(self._config["time"]["gnss_late_ms"], baud)
+        return lateness(self.config["time"]["gnss_late_ms"], baud)
 
     def _on_connected(self):
         """What gathered while there was no link goes out at once, ahead of the backlog: the room
@@ -311,6 +347,12 @@ class App:
             self.gps.quality.obd_speed(speed, t)
 
     def _on_input(self, name, level, now):
+        if self.privacy:
+            self._poll_privacy(now)
+        if name == "confirm" and level is not None:
+            if level:
+                self.ordering.confirm(now)
+            return
         if level is None:
             self._event("input_unknown", name)
         else:
@@ -331,6 +373,19 @@ class App:
         self.tracking.something_happened()
         self._keep(self.recorder.close_all, now)
         self.uplink.wake()
+
+    def is_proved(self):
+        """Connected, and the room has acknowledged frames of this session."""
+        return self.link.state == ONLINE and self.link.proved
+
+    def renew(self):
+        """A new session as soon as what is recorded now is sealed."""
+        self._is_renewing = True
+
+    def wipe(self):
+        """Ends; whoever runs the agent then erases the secrets (`update/wipe.py`)."""
+        self.is_wiping = True
+        self.stop()
 
     def restart(self):
         """Ends cleanly; whoever runs the agent starts it anew."""

@@ -61,6 +61,10 @@ SCHEMA = {
         "room_public": Key("hex", low=32, high=32),
         "psk": Key("hex", low=32, high=32),
         "psk_generation": Key("int", 1, 0, 65535),
+        # Of the fleet root, 384 bytes as hexadecimal text, or the file that holds them; null: no
+        # order brings a set of room keys. A set of a version up to this one is no newer.
+        "fleet_root": Key("str", None, 1, 768, null=True),
+        "key_set_version": Key("int", 0, 0, (1 << 32) - 1),
     },
     "mqtt": {
         # One broker by itself, or `brokers`, in the order of preference; what a broker of the list
@@ -114,6 +118,8 @@ SCHEMA = {
             "siren": Key("str", None, 1, 255, null=True),
             "light_bar": Key("str", None, 1, 255, null=True),
             "ignition": Key("str", None, 1, 255, null=True),
+            "off_duty": Key("str", None, 1, 255, null=True),
+            "confirm": Key("str", None, 1, 255, null=True),
         }
     ),
     "journal": {
@@ -127,11 +133,20 @@ SCHEMA = {
         "profile": Key("str", "patrol", 1, 24),
         "profiles": Key("rows", (), 0, 16),
         "zones": Key("zones", (), 0, MAX_ZONES),
+        # Braking, acceleration and cornering; a collision is always told.
+        "driving_events": Key("bool", True),
     },
     "orders": {
         # The most that the room may order: look, service or danger.
         "role": Key("str", "danger", 1, 8, choices=("look", "service", "danger")),
     },
+    "update": Optional(
+        {
+            "keys": Key("str", low=1, high=255),  # file: list of the three moduli, in hex
+            "hardware": Key("str", low=1, high=24),
+            "capacity_bytes": Key("int", 4194304, 65536, 16777216),
+        }
+    ),
     "time": {
         # Before this agent was written no receiver tells the truth: 2026-01-01T00:00:00Z.
         "not_before_utc_ms": Key("int", 1767225600000, 0, 1 << 53),
@@ -141,8 +156,12 @@ SCHEMA = {
 }
 
 
-def load(path):
-    """The checked configuration as nested dicts. Raises ConfigError."""
+class Wiped(ConfigError):
+    """The secrets of this vehicle were erased by order: it never starts again."""
+
+
+def read(path):
+    """The parsed JSON of the file, nothing of it checked. Raises ConfigError; Wiped."""
     try:
         with open(path) as f:
             text = f.read()
@@ -154,10 +173,30 @@ def load(path):
         raw = json.loads(text)
     except ValueError as e:
         raise ConfigError("configuration %s is no JSON: %s" % (path, e))
+    if isinstance(raw, dict) and "wiped" in raw:
+        text = "configuration %s: the secrets of this vehicle were erased by order %s"
+        raise Wiped(text % (path, raw["wiped"]))
+    return raw
+
+
+def load(path):
+    """The checked configuration as nested dicts. Raises ConfigError."""
+    raw = read(path)
     try:
         return check(raw)
     except ConfigError as e:
         raise ConfigError("configuration %s: %s" % (path, e))
+
+
+def is_key(name):
+    """True when a value has this dotted name, which groups have not."""
+    rule = SCHEMA
+    for part in name.split("."):
+        rule = rule.group if isinstance(rule, Optional) else rule
+        if not isinstance(rule, dict) or part not in rule:
+            return False
+        rule = rule[part]
+    return isinstance(rule, Key)
 
 
 def check(raw):

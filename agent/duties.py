@@ -25,6 +25,7 @@ class Duties:
         self._app = app
         self._messages = messages
         self._zones_file = zones
+        self.number = 0  # of the order that is carried out
         self._calls = {
             "ping": self._ping,
             "report": self._report,
@@ -36,6 +37,11 @@ class Duties:
             "log": self._log,
             "counters": self._counters,
             "message": self._message,
+            "read": self._read,
+            "settings": self._settings,
+            "config": self._config,
+            "keys": self._keys,
+            "wipe": self._wipe,
             "restart": self._restart,
         }
 
@@ -60,6 +66,7 @@ class Duties:
         return self._app.status()
 
     def _report(self, now):
+        self._need_duty("report")
         self._app.report(now)
         position = self._app.tracking.position
         if position is None:
@@ -86,7 +93,12 @@ class Duties:
         tracking.set_zones(rows, now)
         return {"zones": len(rows)}
 
+    def _need_duty(self, name):
+        if self._app.tracking.is_private:
+            raise CommandError("%s: the crew is off duty" % name)
+
     def _scan(self, now):
+        self._need_duty("scan")
         return self._begun("scan", self._obd("scan").scan())
 
     def _clear(self, now):
@@ -117,11 +129,36 @@ class Duties:
         return self._app.counters()
 
     def _message(self, now, text):
-        self._messages.append([now, text])
+        self._messages.append([now, text, self.number, None])
         if len(self._messages) > MAX_MESSAGES:
             self._messages.pop(0)
         self._app.log.line(now, "room: %s" % text)
         return None
+
+    def _read(self, now):
+        return {"read": self._app.ordering.confirm(now)}
+
+    # What changes the vehicle itself; each imports what it needs when it is needed
+
+    def _settings(self, now):
+        from agent import changes
+
+        return changes.settings(self._app)
+
+    def _config(self, now, values, drop, seconds):
+        from agent import changes
+
+        return changes.configure(self._app, values, drop, seconds)
+
+    def _keys(self, now, signed):
+        from agent import changes
+
+        return changes.take_keys(self._app, signed)
+
+    def _wipe(self, now, signed):
+        from agent import changes
+
+        return changes.wipe(self._app, signed, now)
 
     def _restart(self, now):
         self._app.restart()

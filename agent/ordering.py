@@ -22,7 +22,8 @@ class Ordering:
     """`start(now)` once the journal is open; `take(...)` what the inbox brought; `await run()` for
     ever. event(name, *fields), fault(part, error): of the application.
 
-    messages: [uptime, text] to the crew, the newest last."""
+    messages: [uptime, text, number of the order, uptime of its reading or None] to the crew, the
+    newest last."""
 
     def __init__(self, app, role, event, fault):
         self._app = app
@@ -54,13 +55,13 @@ class Ordering:
         if self._orders is not None:
             return
         from agent.comms.orders import Orders
-        from agent.console.commands import ROLES, CommandError, check
+        from agent.console.commands import ROLES, CommandError, check_from_room
         from agent.duties import LATER, Duties
 
         if self._app.obd:
             self._app.obd.on_done = self._ended
         self._later = LATER
-        self._orders = Orders(check, ROLES.index(self._role))
+        self._orders = Orders(check_from_room, ROLES.index(self._role))
         self._duties = Duties(self._app, self.messages, ZONES)
         self._refusal = CommandError
 
@@ -69,6 +70,16 @@ class Ordering:
         self._orders.take(id_, deadline, role, name, arguments, self._app.now())
         self._tell()
         self._flag.set()
+
+    def confirm(self, now):
+        """The crew has read what there is: numbers of the orders that brought it."""
+        read = []
+        for message in self.messages:
+            if message[3] is None:
+                message[3] = now
+                read.append(message[2])
+                self._event("message_read", message[2])
+        return read
 
     async def run(self):
         while True:
@@ -84,6 +95,7 @@ class Ordering:
 
     def _carry_out(self, order):
         """Whatever comes of it, the order ends."""
+        self._duties.number = order.id
         try:
             data = self._duties.run(order.name, order.arguments, self._app.now())
         except self._refusal as e:

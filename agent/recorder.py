@@ -43,6 +43,10 @@ class Recorder:
             return True
         return False
 
+    def new_session(self):
+        """Frames are of another session from here on: each is dated by anchors of its own."""
+        self._anchors = {}
+
     def _add_anchor(self, lane, batch, now):
         anchor = self._clock.anchor
         if anchor is None:

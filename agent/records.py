@@ -81,6 +81,10 @@ EVENT_CODES = {
     # What the room ordered (`agent/comms/orders.py`).
     "order": 40,  # number of the order; received, running, done, refused or expired; why
     "order_result": 41,  # number of the order, piece, how many there are, a piece of JSON
+    "config_state": 60,  # good or rolled_back, why
+    "room_key": 61,  # id of the key that this session is sealed to, version of the set
+    "message_read": 62,  # number of the order that brought it
+    "off_duty": 63,  # 1 the crew is off duty: neither place nor driving are recorded; 0 no more
 }
 # Those that go out at once and are lost last; all others are breadcrumbs.
 _ALERTS = (
@@ -93,6 +97,10 @@ _ALERTS = (
     "gps_speed",
     "order",
     "order_result",
+    "config_state",
+    "room_key",
+    "message_read",
+    "off_duty",
 )
 
 

@@ -49,6 +49,9 @@ class Tracking:
         self.driving.set_limit(self.profile.limit)
         self.position = None  # the last POSITION record, recorded or not
         self._fix_at = None  # uptime of the receiver's last valid fix
+        self.is_private = False  # the crew is off duty: nothing of the way is recorded
+        self._told = None  # then: (names of zones, of the profile) that the room knows of
+        self._is_manner_told = config.get("driving_events", True)
 
     @property
     def profile(self):
@@ -69,15 +72,21 @@ class Tracking:
         # Zones first: their profile is in force for this fix already.
         if self._cross(t):
             self._choose(t)
+        if self.is_private:
+            return
         self._driven(self.driving.feed_position(record))
         self._keep(self.reporting.feed(record))
 
     def speed(self, speed, t):
         """The wheels' speed in cm/s, as OBD tells it."""
+        if self.is_private:
+            return
         self._driven(self.driving.feed_speed(speed, t))
 
     def value(self, signal, raw, t):
         """A reading of OBD, recorded when it is due."""
+        if self.is_private:
+            return
         record = self.reporting.value(signal, raw, t)
         if record:
             self._record(FINE, record)
@@ -87,6 +96,34 @@ class Tracking:
         the next."""
         self.flush()
         self.reporting.event()
+
+    def set_private(self, is_private, now):
+        """The crew goes off duty, or comes back. What was not told meanwhile is made up for by what
+        is true then: which zones the car is in, which profile is in force."""
+        if is_private == self.is_private:
+            return
+        if is_private:
+            self.end()
+            self._told = self._inside(), self.profile.name
+            self.is_private = True
+            return
+        self.is_private = False
+        zones, profile = self._told
+        inside = self._inside()
+        for name in zones:
+            if name not in inside:
+                self._event("zone_leave", now, name)
+        for name in inside:
+            if name not in zones:
+                self._event("zone_enter", now, name)
+        if profile != self.profile.name:
+            self._event("profile", now, self.profile.name)
+        self.driving = Driving()  # what it knew is of another time
+        self.driving.set_limit(self.zones.limit() or self.profile.limit)
+        self.reporting.event()
+
+    def _inside(self):
+        return [zone.name for zone in self.zones.inside()]
 
     def urge(self, name, now):
         """The inputs ask for a profile that goes before the zone's and the usual one, or None."""
@@ -106,13 +143,13 @@ class Tracking:
 
     def set_zones(self, rows, now):
         """These rows, which `zones.check` accepts, take the place of the ones in force."""
-        before = [zone.name for zone in self.zones.inside()]
+        before = self._inside()
         self.zones = self._made_zones(rows)
         if self.position is not None:
             self._cross(now, before)
-        inside = [zone.name for zone in self.zones.inside()]
+        inside = self._inside()
         for name in before:
-            if name not in inside:
+            if name not in inside and not self.is_private:
                 self._event("zone_leave", now, name)
         self._choose(now)
 
@@ -132,7 +169,7 @@ class Tracking:
             self._fix_at = None
             self.flush()
             self._event("gps_state", now, "lost")
-        if is_leaving is None:
+        if is_leaving is None or self.is_private:
             return False
         kept = self.reporting.poll(now, is_leaving)
         self._keep(kept)
@@ -152,6 +189,8 @@ class Tracking:
         entered. True when there were any."""
         crossed = self.zones.feed(self.position, t)
         for event in crossed:
+            if self.is_private:
+                break
             if event[0] != "enter" or event[1] not in known:
                 self._event("zone_" + event[0], t, *event[1:])
         return bool(crossed)
@@ -164,6 +203,8 @@ class Tracking:
 
     def _driven(self, events):
         for name, t, peak, lasted, extra in events:
+            if not self._is_manner_told and name[:5] == "harsh":
+                continue
             self._event(name, t, peak, lasted, extra)
             if name == "collision":
                 self.something_happened()
@@ -173,5 +214,6 @@ class Tracking:
         name = self._urgent or self._ordered or self.zones.profile() or self._usual
         if self.profile.name != name:
             self.reporting.use(self._profiles[name])
-            self._event("profile", now, name)
+            if not self.is_private:
+                self._event("profile", now, name)
         self._driven(self.driving.set_limit(self.zones.limit() or self.profile.limit))

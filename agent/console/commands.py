@@ -16,8 +16,15 @@ SERVICE = 1  # changes how the gateway works
 DANGER = 2  # may cost the gateway its work for a while
 ROLES = ("look", "service", "danger")
 
+# As in agent/settings.py and agent/update/, which few drives import.
+MAX_SETTINGS = 32
+SECONDS, MIN_SECONDS, MAX_SECONDS = 300, 5, 3600
+MAX_KEY_SET = 1200
+MAX_WIPE = 1300
+
 REQUIRED = ()  # stands for "no default": no argument has this value
 MAX_TEXT = 480  # a message to the crew: three times what an SMS holds
+AT_THE_VEHICLE = ("read",)  # the room cannot say that the crew has read something
 
 COMMANDS = (
     ("ping", LOOK, (), "answers with uptime and state", "ping"),
@@ -66,6 +73,34 @@ COMMANDS = (
         "a message to the crew; done when it was handed to the display",
         "message call the room",
     ),
+    ("read", LOOK, (), "the crew has read the messages; the room is told", "read"),
+    ("settings", LOOK, (), "what the room has set, and what of it is on trial", "settings"),
+    (
+        "config",
+        DANGER,
+        (
+            ("values", "map", None, 1, MAX_SETTINGS),
+            ("drop", "name", None, 1, 64),
+            ("seconds", "int", SECONDS, MIN_SECONDS, MAX_SECONDS),
+        ),
+        "sets keys of the configuration and starts anew; back if the room is not reached in time; "
+        "drop: a key, or *, as provisioned again",
+        'config {"reporting.profile": "pursuit"}',
+    ),
+    (
+        "keys",
+        DANGER,
+        (("signed", "bytes", REQUIRED, 1, MAX_KEY_SET),),
+        "the room's keys, as the fleet root signed them; sealed to from the next session on",
+        "keys 93 01 c4 ...",
+    ),
+    (
+        "wipe",
+        DANGER,
+        (("signed", "bytes", REQUIRED, 1, MAX_WIPE),),
+        "erases the vehicle's secrets for good; signed by two of the update keys",
+        "wipe 93 01 c4 ...",
+    ),
     ("restart", DANGER, (), "ends the agent cleanly; the system starts it anew", "restart"),
 )
 MAX_NAME = 24
@@ -108,9 +143,18 @@ def check(name, arguments, role):
     return values
 
 
+def check_from_room(name, arguments, role):
+    """The same for orders of the room."""
+    if name in AT_THE_VEHICLE:
+        raise CommandError("%s is for the crew at the vehicle" % name)
+    return check(name, arguments, role)
+
+
 def _value(name, argument, value):
-    key, kind, _, low, high = argument
+    key, kind, default, low, high = argument
     where = "%s: %s" % (name, key)
+    if value is None and default is None:
+        return None
     if kind == "int":
         if not isinstance(value, int) or isinstance(value, bool):
             raise CommandError("%s must be a whole number" % where)
@@ -127,8 +171,6 @@ def _value(name, argument, value):
         value = _bytes(where, value)
         size = len(value)
     else:
-        if kind == "name" and value is None:
-            return None
         if not isinstance(value, str):
             raise CommandError("%s must be a text" % where)
         size = len(value)

@@ -12,6 +12,7 @@ from agent.port.errors import StorageError
 _ENOSPC = const(28)
 _EDQUOT = const(122)
 _ENOENT = const(2)
+_PIECE = const(256)
 MAX_OPEN = 4  # a handle costs a block-sized cache on littlefs: one a lane is what is used
 
 
@@ -136,3 +137,33 @@ class FileStorage:
             self._sync_folder(self._folder)
         except OSError as e:
             raise _error("replace", path, e)
+
+    # Files of any folder, by their paths: what a wipe erases
+
+    def shred(self, path):
+        """Overwrites a file with zeros and removes it; no error where it is not there. A flash or
+        a file system that writes elsewhere keeps the old bytes: nobody here can help that."""
+        try:
+            with open(path, "r+b") as f:
+                self._overwrite(f, b"", 0)
+            os.remove(path)
+        except OSError as e:
+            if not e.args or e.args[0] != _ENOENT:
+                raise _error("erase", path, e)
+
+    def overwrite(self, path, text):
+        """Writes the text (bytes) over a file that is there, and spaces over what is left of it."""
+        try:
+            with open(path, "r+b") as f:
+                self._overwrite(f, text, 32)
+        except OSError as e:
+            raise _error("erase", path, e)
+
+    def _overwrite(self, f, start, filling):
+        left = f.seek(0, 2) - len(start)
+        f.seek(0)
+        f.write(start)
+        piece = bytes([filling]) * _PIECE
+        while left > 0:
+            left -= f.write(piece[: min(left, _PIECE)])
+        self._sync_file(f)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import micropython
 from tests.support.brokers import Iotcore
-from tests.support.system import VEHICLE, System
+from tests.support.system import VEHICLE, System, order, states
 
 # A scan of the car takes 35 KB beside everything else, more than the demo's heap has left.
 _HEAP = "640K"
@@ -28,22 +28,6 @@ def system(request, tmp_path):
             yield system
         finally:
             system.close()
-
-
-def order(system, name, *arguments, role="danger", seconds=30):
-    """Gives an order and waits for its end: what `patrol room order --json` prints."""
-    words = ["order", VEHICLE, name, *arguments, "--dir", str(system.room_folder)]
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.cli", "room", *words, "--role", role, "--for", str(seconds),
-         "--wait", "--json"],
-        capture_output=True, text=True, timeout=seconds + 90,
-    )  # fmt: skip
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout)
-
-
-def states(system, number):
-    return [f[1] for name, f in system.events() if name == "order" and f[0] == number]
 
 
 def test_every_order_is_carried_out_and_told(system):

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from typer.testing import CliRunner
 
 from agent import config, port
-from agent.update import keyset
+from agent.update import keyset, roomkey
 from agent.update.errors import ReplayError
 from tests.support.fleets import make_fleet
 from tools import provision
@@ -305,6 +305,24 @@ def test_a_bundle_holds_no_other_secret(fleet, tmp_path):
 
 
 # Rotation and revocation
+
+
+def test_a_vehicle_takes_the_sets_that_come_after_its_configuration(fleet):
+    authority = authorities.Authority(fleet)
+    authority.unlock()
+    root = fleet_keys.modulus(authority.root_public)
+    _, path = provision.create_vehicle(fleet, "v-one")
+
+    def held():
+        loaded = config.load(str(path))["keys"]
+        assert roomkey.root(loaded["fleet_root"]) == root
+        return loaded["key_set_version"]
+
+    assert held() == 1
+    provision.rotate_room(fleet)
+    assert held() == 2 == json.loads((fleet / "key-set.json").read_text())["version"]
+    provision.rotate_vehicle(fleet, "v-one")
+    assert held() == 2
 
 
 def test_a_vehicle_s_next_generation(fleet):

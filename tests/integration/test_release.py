@@ -163,7 +163,7 @@ def test_wrong_use_is_told_in_one_line(fleet, release, tmp_path):
 
 
 def test_every_command_has_an_example():
-    for command in ("keys", "build", "sign", "verify", "show"):
+    for command in ("keys", "build", "sign", "wipe", "verify", "show"):
         assert f"Example: patrol release {command}" in " ".join(run(command, "--help")[0].split())
 
 
@@ -188,7 +188,8 @@ def test_the_whole_agent_is_released_installed_and_runs_from_its_slot(target, fl
     assert boot.choose(Tree(str(root)), new_hash) == "b"
     shown = json.loads(run("show", root / "b", "--json")[0])
     assert shown["order"] == made.id.hex() and len(shown["signatures"]) == 2
-    assert made.bytes + made.index_size < (1 << 20)  # a slot of a chip with 4 MB
+    if target != "pi":  # which carries the source
+        assert made.bytes + made.index_size < (1 << 20)  # a slot of a chip with 4 MB
     app_folder = root / "b" / "app"
     if target == "esp32":  # no port for this machine in it
         assert not (app_folder / "agent/port/unix.mpy").exists()

@@ -1,6 +1,8 @@
 """Orders at the room: kept for who is away, sent in time, never to two sessions."""
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 
@@ -314,3 +316,82 @@ def test_bytes_among_an_order_s_arguments_come_back_as_bytes(tmp_path):
     number = book.give("v-one", "keys", {"signed": b"\x00\xff", "n": 1}, 2, "test", T0, T0 + 1000)
     assert book.order(number).arguments == {"signed": b"\x00\xff", "n": 1}
     book.close()
+
+
+def test_a_message_is_read_when_the_crew_says_so(bench):
+    bench.connect()
+    number = bench.give("message", {"text": "Call the room"})
+    bench.say(bench.frame())
+    bench.orders.done(bench.orders.next(0))
+    bench.say(bench.told())
+    assert bench.state(number) == "done" and bench.book.order(number).read_ms is None
+    bench.say(bench.frame(bench.event("message_read", number), lane="a"))
+    first = bench.book.order(number).read_ms
+    assert first == bench.now
+    bench.wait(5000)
+    bench.say(bench.frame(bench.event("message_read", number), lane="a"))
+    assert bench.book.order(number).read_ms == first
+    assert bench.dispatch.counters["strange"] == 0
+    for strange in ((number + 1,), ("x",), (), (number, 1)):
+        bench.say(bench.frame(bench.event("message_read", *strange), lane="a"))
+    assert bench.dispatch.counters["strange"] == 4
+
+
+def test_a_book_of_an_earlier_version_gets_its_new_column(tmp_path):
+    path = tmp_path / "room.db"
+    book = OrderBook(path)
+    number = book.give("v-one", "message", {"text": "x"}, LOOK, "tests", T0, T0 + 1000)
+    book.close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("ALTER TABLE orders DROP COLUMN read_ms")
+    for _ in range(2):
+        book = OrderBook(path)
+        assert book.order(number).read_ms is None
+        book.close()
+    book = OrderBook(path)
+    assert book.read(number, "v-one", T0 + 5) and not book.read(number, "v-two", T0 + 5)
+    assert book.order(number).read_ms == T0 + 5
+    book.close()
+
+
+def test_no_order_before_the_session_s_first_frame_tells_its_uptime(bench):
+    """A session may begin in the midst of an agent's life: its open says nothing of uptime."""
+    bench.began -= 7_200_000
+    bench.connect()
+    bench.car.start(2)  # the same agent: its uptime goes on
+    number = bench.give()
+
+    def orders(message):
+        bench.wait(LOOK_MS)
+        downs = bench.room.handle([message], bench.now)
+        # Some are sealed by the session before, which may still be the one that listens.
+        heard = [bench.car.inbox.take(payload, bench.now) for _, payload in downs]
+        return [m for m in heard if m and m[0] == "order"]
+
+    assert orders(bench.car.open()) == [] and bench.state(number) == "queued"
+    [order] = orders(bench.frame())
+    assert order[1] == number and order[2] > 7_200_000
+
+
+def test_room_keys_are_ordered_of_those_that_need_them(folder):
+    done = patrol("keys", "--dir", folder, "--all")
+    assert done.returncode == 1 and "key-set.json" in done.stderr
+    (folder / "key-set.json").write_text(json.dumps({"version": 1, "signed": "930102"}))
+    [row] = keys_of(folder)
+    assert (row["vehicle"], row["state"], row["order"]) == (CAR, "unknown", None)
+    [given] = keys_of(folder, "--all")
+    assert given["order_state"] == "queued"
+    assert keys_of(folder, CAR) == [given]  # not twice
+    # What went to a session that is over may not have come.
+    book = OrderBook(folder / "room.db")
+    book.sent(given["order"], b"sidx", T0)
+    book.close()
+    [again] = keys_of(folder, "--all")
+    assert again["order"] > given["order"]
+    assert patrol("keys", "v-nobody", "--dir", folder).returncode == 1
+
+
+def keys_of(folder, *words):
+    done = patrol("keys", "--dir", folder, "--json", *words)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]

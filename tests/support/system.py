@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sqlite3
+import subprocess
 import sys
 import time
 
@@ -74,19 +75,41 @@ class System:
         command = ["-m", "tools.room", "serve", "--dir", str(self.room_folder), "--attached"]
         self._start("room", [sys.executable, *command])
 
-    def start_agent(self, drain=30):
-        self._start_agent("agent", self._config, drain)
+    def start_agent(self, drain=30, is_to_run=True):
+        """is_to_run: it is expected to; else it may end at once."""
+        self._start_agent("agent", self._config, drain, is_to_run)
 
-    def _start_agent(self, name, config, drain):
+    def exit_code(self):
+        """Of an agent that ends by itself."""
+        # Closed input ends nothing here, but CPython waits for it at its end.
+        return self._running.pop("agent").stop(60)
+
+    def _start_agent(self, name, config, drain, is_to_run=True):
         program, where = [sys.executable, "-m", "agent"], {}
         if self._interpreter == "micropython":
             program, where = micropython_agent(self._heap)
         arguments = ["--config", str(config), "--attached", "--status", "0.2"]
-        self._start(name, [*program, *arguments, "--drain", str(drain)], **where).first_line()
+        child = self._start(name, [*program, *arguments, "--drain", str(drain)], **where)
+        if is_to_run:
+            child.first_line()
 
     def agent_log(self):
         """What the agent that runs now has said to people."""
         return self._running["agent"].log_text()
+
+    def agent_text(self):
+        """All that agents have said, in all their lives."""
+        return "".join(p.read_text(errors="replace") for p in self.folder.glob("agent-*.log"))
+
+    def order_row(self, number):
+        """What `patrol room orders --json` says of one order."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.cli", "room", "orders", VEHICLE, "--dir",
+             str(self.room_folder), "--json"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        return next(row for row in rows if row["order"] == number)
 
     def room_log(self):
         return self._running["room"].log_text()
@@ -170,3 +193,20 @@ class System:
     def close(self):
         for child in reversed(self._running.values()):
             child.stop()
+
+
+def order(system, name, *arguments, role="danger", seconds=30):
+    """Gives an order and waits for its end: what `patrol room order --json` prints."""
+    words = ["order", VEHICLE, name, *arguments, "--dir", str(system.room_folder)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.cli", "room", *words, "--role", role, "--for", str(seconds),
+         "--wait", "--json"],
+        capture_output=True, text=True, timeout=seconds + 90,
+    )  # fmt: skip
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
+
+
+def states(system, number):
+    """The vehicle's words about an order, in their order."""
+    return [f[1] for name, f in system.events() if name == "order" and f[0] == number]

@@ -89,7 +89,12 @@ def test_a_minimal_configuration_is_filled_in():
     }
     assert full["gps"] is None and full["obd"] is None and full["inputs"] is None
     assert full["journal"]["quota_bytes"] == 16777216
-    assert full["reporting"] == {"profile": "patrol", "profiles": (), "zones": ()}
+    assert full["reporting"] == {
+        "profile": "patrol",
+        "profiles": (),
+        "zones": (),
+        "driving_events": True,
+    }
     # 2026-01-01T00:00:00Z
     assert full["time"]["not_before_utc_ms"] == 1767225600000
 
@@ -118,6 +123,8 @@ def test_groups_may_be_left_out_or_null():
         "siren": None,
         "light_bar": None,
         "ignition": None,
+        "off_duty": None,
+        "confirm": None,
     }
 
 
@@ -138,7 +145,7 @@ def test_an_unknown_key_is_named_with_those_that_are_known():
     )
     assert error(changed("speed", 1)) == (
         "unknown key speed; known are gps, inputs, journal, keys, mqtt, obd, orders, reporting, "
-        "time, vehicle"
+        "time, update, vehicle"
     )
     for path in ("keys.x", "mqtt.x", "mqtt.tls.x", "obd.x", "inputs.x", "journal.x", "time.x"):
         assert error(changed(path, 1)).startswith("unknown key %s; known are " % path)

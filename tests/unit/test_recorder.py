@@ -172,3 +172,16 @@ def test_it_says_beforehand_when_a_batch_is_due():
     car.recorder.is_online = False
     assert not car.recorder.is_due(100 + OFFLINE_MS - 1)
     assert car.recorder.is_due(100 + OFFLINE_MS)
+
+
+def test_each_session_is_dated_by_an_anchor_of_its_own():
+    car = Car()
+    car.clock.room(UTC, 0)
+    car.recorder.add(ALERT, event(1000), 1000)
+    car.recorder.add(ALERT, event(2000), 2000)
+    car.session = PlainSession("next")
+    car.journal.begin(car.session)
+    car.recorder.new_session()
+    car.recorder.add(ALERT, event(3000), 3000)
+    anchors = [[r[0] for r in frame].count(ANCHOR) for frame in car.records(ALERT)]
+    assert anchors == [1, 0, 1]

@@ -86,6 +86,8 @@ KINDS = {
     ("car", "cleared"): {},
     # Ignition off: ECUs silent, battery voltage without alternator. The car must be standing.
     ("car", "ignition-off"): {},
+    # Key on, engine off: ECUs answer, the engine's speed is 0. The car must be standing.
+    ("car", "engine-off"): {},
 }
 
 # What texts must look like: (part, kind, key) -> (regular expression, what the error says).

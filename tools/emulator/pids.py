@@ -104,7 +104,7 @@ def _coolant_pair(state, ecu):
 
 
 def _torque(state):
-    return state.load - 9 if state.ignition else 0.0
+    return state.load - 9 if state.rpm else 0.0
 
 
 def _pedal_e(state):

@@ -85,8 +85,9 @@ class Vehicle:
         """The State at second t of the scenario."""
         place = self.motion.at(t)
         ignition = self._faults.active("car", "ignition-off", t) is None
+        runs = ignition and self._faults.active("car", "engine-off", t) is None
         engine = self._engine(t)
-        if not ignition:
+        if not runs:
             engine.update(rpm=0.0, load=0.0, airflow=0.0, fuel_rate=0.0, manifold=101.0)
         jitter = 0.12 * math.sin(t * 1.7 + self._phases[0]) if place.speed > 1 else 0.0
         return State(
@@ -98,19 +99,19 @@ class Vehicle:
             accel=place.accel,
             ignition=ignition,
             ambient=self.car.ambient,
-            voltage=self._voltage(t, ignition),
-            run_time=max(0.0, t - self._started(t)) if ignition else 0.0,
+            voltage=self._voltage(t, runs),
+            run_time=max(0.0, t - self._started(t)) if runs else 0.0,
             odometer=self.car.odometer + place.distance / 1000,
             wheel_speed=place.speed * 3.6 * self._wheel_scale + jitter,
             **engine,
         )
 
-    def _voltage(self, t, ignition):
+    def _voltage(self, t, runs):
         for kind in ("cranking", "voltage"):
             fault = self._faults.active("car", kind, t)
             if fault is not None:
                 return fault.values["volts"]
-        return (14.15 if ignition else 12.4) + 0.05 * math.sin(t / 3 + self._phases[1])
+        return (14.15 if runs else 12.4) + 0.05 * math.sin(t / 3 + self._phases[1])
 
     def _started(self, t):
         """Second at which the engine was started last."""

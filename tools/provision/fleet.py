@@ -11,7 +11,7 @@ from agent import port
 from agent.update.keyset import MAX_KEYS
 from tools.files import locked, private_folder, write_private
 from tools.provision import authority as authorities
-from tools.provision import bundle
+from tools.provision import bundle, keys
 from tools.provision.authority import DAYS
 from tools.provision.errors import ProvisionError
 from tools.provision.files import (
@@ -67,6 +67,9 @@ def rotate_room(folder, passphrase=None):
         def name_new_key(config):
             config["keys"]["room_key_id"] = key_id.hex()
             config["keys"]["room_public"] = room.room_keys[key_id].public.hex()
+            if version is not None:
+                config["keys"]["fleet_root"] = keys.modulus(authority.root_public).hex()
+                config["keys"]["key_set_version"] = version
 
         changed = [v for v in sorted(room.vehicles) if update_config(folder, v, name_new_key)]
     return key_id, version, changed
@@ -110,7 +113,7 @@ def rotate_vehicle(folder, vehicle, days=DAYS, passphrase=None):
 
         def take_new_key(config):
             form.append(bundle.form_of(config))
-            config["keys"] = key_group(room, psk, generation)
+            config["keys"] = key_group(room, psk, generation, authority)
 
         # The room knows the secret before the vehicle does.
         save(folder, raw)

@@ -54,7 +54,7 @@ def create_vehicle(
         psk = new_psk(authority, vehicle, generation)
         config = {
             "vehicle": vehicle,
-            "keys": key_group(room, psk, generation),
+            "keys": key_group(room, psk, generation, authority),
             "mqtt": _mqtt(room.mqtt, mqtt or {}),
             "gps": None if gps is None else {"port": str(gps[0]), "baud": gps[1]},
             "obd": None if obd is None else {"port": str(obd[0]), "baud": obd[1]},
@@ -83,9 +83,16 @@ def new_psk(authority, vehicle, generation):
     return authority.psk(vehicle, generation)
 
 
-def key_group(room, psk, generation):
-    """`keys` of the vehicle's configuration."""
+def key_group(room, psk, generation, authority=None):
+    """`keys` of the vehicle's configuration; with an authority it takes sets of room keys later."""
+    rooted = {}
+    if authority is not None:
+        rooted = {
+            "fleet_root": keys.modulus(authority.root_public).hex(),
+            "key_set_version": authority.register["key_set_version"],
+        }
     return {
+        **rooted,
         "room_key_id": room.room_key_id.hex(),
         "room_public": room.room_keys[room.room_key_id].public.hex(),
         "psk": psk.hex(),

@@ -11,6 +11,7 @@ import typer
 
 from tools.release import ReleaseError, folder, keys
 from tools.release import build as builder
+from tools.release import wipe as wipes
 
 app = typer.Typer(no_args_is_help=True, help="Build, sign and verify releases of the agent.")
 
@@ -96,18 +97,49 @@ def sign(
     Example: patrol release sign r12 --key keys/first.key
     """
     try:
-        try:
-            private = keys.load_private(key, _passphrase(passphrase_file))
-        except keys.NeedsPassphrase:
-            if not sys.stdin.isatty():
-                raise
-            said = typer.prompt(f"Passphrase of {key}", hide_input=True)
-            private = keys.load_private(key, said.encode())
+        private = _private(key, passphrase_file)
         _show(release)
         name = folder.sign(release, private, without_files)
     except (ReleaseError, OSError) as error:
         raise _failed(error) from None
     typer.echo(f"{release}: signed by key {name.hex()}")
+
+
+@app.command()
+def wipe(
+    order: Annotated[Path, typer.Argument(metavar="ORDER", help="File of the order.")],
+    vehicle: Annotated[
+        str | None, typer.Option(help="Make a new order, for this vehicle alone.")
+    ] = None,
+    generation: Annotated[
+        int | None, typer.Option(min=1, help="Number of the new order; ever greater for a vehicle.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=365, help="Days that it may be taken.")] = 7,
+    key: Annotated[Path | None, typer.Option(help="Sign it with this private key.")] = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Make, sign or show an order that erases a vehicle's secrets. Two people sign it.
+
+    The room gives it: patrol room order VEHICLE wipe signed=@ORDER --role danger
+
+    Example: patrol release wipe v-k3n5qw2a.wipe --vehicle v-k3n5qw2a --generation 1 --key keys/first.key
+    """  # noqa: E501 one line to copy
+    try:
+        if vehicle is not None:
+            if generation is None:
+                raise typer.BadParameter("--vehicle wants --generation")
+            wipes.create(order, vehicle, generation, int(time.time()) + days * 86400)
+        if key is not None:
+            wipes.sign(order, _private(key, passphrase_file))
+        found = wipes.show(order)
+    except ReleaseError as error:
+        raise _failed(error) from None
+    until = datetime.fromtimestamp(found["expires"], UTC).isoformat().replace("+00:00", "Z")
+    by = ", ".join(found["signatures"]) or "nobody yet"
+    typer.echo(
+        f"{order}: erases {found['vehicle']}, order {found['generation']}, until {until};"
+        f" signed by {by}"
+    )
 
 
 @app.command()
@@ -165,6 +197,17 @@ def _show(release, as_json=False):
         if isinstance(value, list):
             value = ", ".join(value) or ("all" if name == "vehicles" else "none")
         typer.echo(f"{name:<13} {value}")
+
+
+def _private(path, passphrase_file):
+    """The private key of a file; its passphrase is asked for where a person sits."""
+    try:
+        return keys.load_private(path, _passphrase(passphrase_file))
+    except keys.NeedsPassphrase:
+        if not sys.stdin.isatty():
+            raise
+        said = typer.prompt(f"Passphrase of {path}", hide_input=True)
+        return keys.load_private(path, said.encode())
 
 
 def _passphrase(path):

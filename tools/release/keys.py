@@ -107,7 +107,7 @@ def fleet_keys(folder):
         raise ReleaseError(f"{folder}: {error}") from None
 
 
-def sign(key, manifest):
-    """(key id, signature) over a manifest's bytes."""
-    signature = key.sign(CONTEXT + manifest, padding.PKCS1v15(), hashes.SHA256())
+def sign(key, manifest, context=CONTEXT):
+    """(key id, signature) over a manifest's bytes, or what else the context says."""
+    signature = key.sign(context + manifest, padding.PKCS1v15(), hashes.SHA256())
     return update_rsa.key_id(modulus(key.public_key())), signature

@@ -110,7 +110,13 @@ class Answers:
         if heard is None or now - heard > _HEARD_MS:
             return None
         targets = self._targets(vehicle)
-        return next((t for t in targets if t.row.sid == vehicle.live), next(iter(targets), None))
+        if not targets:
+            return None
+        live = next((t for t in targets if t.row.sid == vehicle.live), targets[0])
+        if targets[0].row.opened_ms > live.row.opened_ms:
+            live = targets[0]  # it has just begun: the one before hears nothing any more
+        # A deadline is uptime: it is known with the session's first frame.
+        return live if live.knows_uptime else None
 
     def _send(self, downs, vehicle, targets, message):
         """Seals a message to sessions of the vehicle; each frame takes a number of its own."""

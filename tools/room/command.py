@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.room import export as exports
+from tools.room import key_command, order_command
 from tools.room import keys as room_keys
-from tools.room import order_command
 from tools.room import track as tracks
 from tools.room.serve import ServeError, Server, utc_ms
 from tools.room.sqlite import SqliteStore
@@ -27,6 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="The reference command room.")
 app.command()(order_command.order)
 app.command()(order_command.orders)
 app.command("commands")(order_command.commands_)
+app.command()(key_command.keys)
 
 Dir = Annotated[Path, typer.Option("--dir", help="The room's folder, with room.json.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]

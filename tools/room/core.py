@@ -281,12 +281,12 @@ class Room:
 
     def _apply(self, work):
         self._answers.heard(work.write.events)
+        for live in work.opened.values():
+            self._remember(live)
         for frame in work.write.frames:
             live = self.sessions.get((frame.session.vehicle, frame.session.sid))
             if live is not None and frame.last_t is not None:
                 live.was_at(frame.last_t, frame.received_ms)
-        for live in work.opened.values():
-            self._remember(live)
         work.apply(self._vehicles, lambda name, sid: self.sessions.get((name, sid)))
         for key, live in work.touched.items():
             vehicle = self._vehicles[key[0]]

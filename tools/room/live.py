@@ -52,6 +52,7 @@ class LiveSession:
         self.focus = None  # number of the last frame that came
         # Uptime less UTC, at least: the car was up before its open came.
         self._lead = -row.opened_ms
+        self.knows_uptime = False  # a session may begin in the midst of an agent's life
         self._down_next = self._down_end = 0
         self._holes = {}  # (first, last) -> since when it is there
         self._asked = ()
@@ -60,6 +61,7 @@ class LiveSession:
 
     def was_at(self, uptime, received):
         """A record of that uptime was here at that UTC; it may have waited for long."""
+        self.knows_uptime = True
         self._lead = max(self._lead, uptime - received)
 
     def uptime(self, now):

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from agent import settings
 from agent.console import commands
 from tools.room import export as exports
 from tools.room import keys as room_keys
@@ -94,12 +95,13 @@ def orders(
         for row, result in rows:
             typer.echo(json.dumps(_json(row, result)))
         return
-    table = Table("order", "given", "by", "command", "state", "since", "why")
+    table = Table("order", "given", "by", "command", "state", "since", "read", "why")
     for row, _ in rows:
-        given = " ".join([row.name, *(f"{k}={json.dumps(v)}" for k, v in row.arguments.items())])
+        shown = _shown(row.arguments)
+        given = " ".join([row.name, *(f"{k}={json.dumps(v)}" for k, v in shown.items())])
         table.add_row(
             str(row.id), exports.iso(row.given_ms), row.given_by, given, row.state,
-            exports.iso(row.state_ms), row.detail,
+            exports.iso(row.state_ms), exports.iso(row.read_ms) or "", row.detail,
         )  # fmt: skip
     Console().print(table)
 
@@ -140,8 +142,11 @@ def _contents(path):
 
 
 def _shown(arguments):
-    """The arguments for people and JSON: of bytes, how many there are."""
-    return {k: f"({len(v)} bytes)" if isinstance(v, bytes) else v for k, v in arguments.items()}
+    """The arguments for people and JSON: of bytes, how many there are; of settings, no secret."""
+    found = {k: f"({len(v)} bytes)" if isinstance(v, bytes) else v for k, v in arguments.items()}
+    if isinstance(found.get("values"), dict):
+        found["values"] = settings.shown(found["values"])
+    return found
 
 
 def _json(row, result):
@@ -157,6 +162,7 @@ def _json(row, result):
         "state": row.state,
         "why": row.detail,
         "since": exports.iso(row.state_ms),
+        "read": exports.iso(row.read_ms),
         "result": result,
     }
 

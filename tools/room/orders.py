@@ -27,7 +27,7 @@ from tools.room.sqlite import errors_named
 QUEUED = "queued"
 SENT = "sent"
 UNANSWERED = "unanswered"
-ORDER_EVENTS = ("order", "order_result")
+ORDER_EVENTS = ("order", "order_result", "message_read")
 OPEN = (QUEUED, SENT, states.RECEIVED, states.RUNNING)
 
 LOOK_MS = 500  # how often the book is looked at
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS orders (
     arguments TEXT NOT NULL, role INTEGER NOT NULL, given_by TEXT NOT NULL,
     given_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, state TEXT NOT NULL,
     detail TEXT NOT NULL DEFAULT '', state_ms INTEGER NOT NULL,
-    sent_sid BLOB, sent_ms INTEGER, sent_count INTEGER NOT NULL DEFAULT 0);
+    sent_sid BLOB, sent_ms INTEGER, sent_count INTEGER NOT NULL DEFAULT 0, read_ms INTEGER);
 CREATE INDEX IF NOT EXISTS orders_open ON orders (vehicle, state);
 CREATE TABLE IF NOT EXISTS order_results (
     id INTEGER NOT NULL REFERENCES orders (id), piece INTEGER NOT NULL, pieces INTEGER NOT NULL,
@@ -50,8 +50,10 @@ CREATE TABLE IF NOT EXISTS order_results (
 """
 _COLUMNS = (
     "id, vehicle, name, arguments, role, given_by, given_ms, until_ms, state, detail, state_ms,"
-    " sent_sid, sent_ms, sent_count"
+    " sent_sid, sent_ms, sent_count, read_ms"
 )
+# Columns that data bases of earlier versions have not: name and kind.
+_ADDED = (("read_ms", "INTEGER"),)
 
 
 class OrderError(Exception):
@@ -76,6 +78,7 @@ class Order:
     sent_sid: bytes | None
     sent_ms: int | None
     sent_count: int
+    read_ms: int | None  # when the crew had read it, a message
 
 
 class OrderBook:
@@ -92,6 +95,18 @@ class OrderBook:
             for statement in _SCHEMA.split(";"):
                 if statement.strip():
                     self._db.execute(statement)
+            self._migrate()
+
+    def _migrate(self):
+        """Adds what an earlier version's table has not; two who do so at once are no error."""
+        there = [row[1] for row in self._db.execute("PRAGMA table_info(orders)")]
+        for name, kind in _ADDED:
+            if name not in there:
+                try:
+                    self._db.execute(f"ALTER TABLE orders ADD COLUMN {name} {kind}")
+                except sqlite3.OperationalError as e:
+                    if "duplicate column" not in str(e):
+                        raise
 
     def _ask(self, sql, arguments=()):
         with errors_named(self._path):
@@ -157,6 +172,16 @@ class OrderBook:
                 ).rowcount
             )  # fmt: skip
 
+    def read(self, number, vehicle, now):
+        """The crew has read the message; the first word of it counts. False: no such order."""
+        with errors_named(self._path):
+            return bool(
+                self._db.execute(
+                    "UPDATE orders SET read_ms = COALESCE(read_ms, ?) WHERE id = ? AND vehicle = ?",
+                    (now, number, vehicle),
+                ).rowcount
+            )
+
     def piece(self, number, vehicle, piece, pieces, text):
         self._ask(
             "INSERT INTO order_results SELECT id, ?, ?, ? FROM orders WHERE id = ? AND vehicle = ?"
@@ -205,6 +230,8 @@ class Dispatch:
                 self._state(event)
             elif event.name == "order_result":
                 self._piece(event)
+            elif event.name == "message_read":
+                self._read(event)
 
     def _state(self, event):
         number, state, detail = (*event.fields, None, None, None)[:3]
@@ -212,6 +239,12 @@ class Dispatch:
         is_known = isinstance(number, int) and state in words and isinstance(detail, str)
         vehicle = event.session.vehicle
         if not is_known or not self.book.becomes(number, vehicle, state, detail, event.received_ms):
+            self.counters["strange"] += 1
+
+    def _read(self, event):
+        number = event.fields[0] if len(event.fields) == 1 else None
+        vehicle = event.session.vehicle
+        if not isinstance(number, int) or not self.book.read(number, vehicle, event.received_ms):
             self.counters["strange"] += 1
 
     def _piece(self, event):
