@@ -37,6 +37,7 @@ class Duties:
             "counters": self._counters,
             "message": self._message,
             "restart": self._restart,
+            "update": self._update,
         }
 
     def use_zones(self, now):
@@ -126,3 +127,8 @@ class Duties:
     def _restart(self, now):
         self._app.restart()
         return None
+
+    def _update(self, now, signed, attempt):
+        if self._app.updating is None:
+            raise CommandError("update: there is no group update in the configuration")
+        return self._begun("update", self._app.updating.order(signed, attempt))

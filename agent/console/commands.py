@@ -16,6 +16,8 @@ SERVICE = 1  # changes how the gateway works
 DANGER = 2  # may cost the gateway its work for a while
 ROLES = ("look", "service", "danger")
 
+MAX_UPDATE = 3900  # bytes of a signed manifest (agent/update/manifest.py)
+MAX_ATTEMPT = 255  # one byte of the slots' record
 REQUIRED = ()  # stands for "no default": no argument has this value
 MAX_TEXT = 480  # a message to the crew: three times what an SMS holds
 
@@ -67,6 +69,13 @@ COMMANDS = (
         "message call the room",
     ),
     ("restart", DANGER, (), "ends the agent cleanly; the system starts it anew", "restart"),
+    (
+        "update",
+        DANGER,
+        (("signed", "bytes", REQUIRED, 1, MAX_UPDATE), ("attempt", "int", 1, 1, MAX_ATTEMPT)),
+        "fetches a signed release, and starts it on trial",
+        "update 9301c4...",
+    ),
 )
 MAX_NAME = 24
 

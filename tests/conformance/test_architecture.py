@@ -37,6 +37,7 @@ LAYERS = (
         "agent.positioning",
         "agent.tracking",
         "agent.condition",
+        "agent.updating",
     ),
     ("agent.duties",),
     ("agent.ordering",),

@@ -138,7 +138,7 @@ def test_an_unknown_key_is_named_with_those_that_are_known():
     )
     assert error(changed("speed", 1)) == (
         "unknown key speed; known are gps, inputs, journal, keys, mqtt, obd, orders, reporting, "
-        "time, vehicle"
+        "time, update, vehicle"
     )
     for path in ("keys.x", "mqtt.x", "mqtt.tls.x", "obd.x", "inputs.x", "journal.x", "time.x"):
         assert error(changed(path, 1)).startswith("unknown key %s; known are " % path)

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tools.room import export as exports
 from tools.room import keys as room_keys
-from tools.room import order_command
+from tools.room import order_command, update_command
 from tools.room import track as tracks
 from tools.room.serve import ServeError, Server, utc_ms
 from tools.room.sqlite import SqliteStore
@@ -27,6 +27,8 @@ app = typer.Typer(no_args_is_help=True, help="The reference command room.")
 app.command()(order_command.order)
 app.command()(order_command.orders)
 app.command("commands")(order_command.commands_)
+app.command()(update_command.update)
+app.command()(update_command.updates)
 
 Dir = Annotated[Path, typer.Option("--dir", help="The room's folder, with room.json.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
