@@ -101,13 +101,14 @@ class Updating:
         while True:
             if self._slots is not None and not self._is_over:
                 try:
-                    await self._step(self._app.now())
+                    await self.step(self._app.now())
                 except UpdateStorageError as e:
                     self._fault(NAME, e)  # what stood before still does; once more in a moment
             await port.wait(self._flag, _LOOK_MS)
             self._flag.clear()
 
-    async def _step(self, now):
+    async def step(self, now):
+        """One look at all: the trial, the offer, the download. Raises UpdateStorageError."""
         if self._slots.is_on_trial:
             self._look_after_trial(now)
         elif self._is_open and self._app.is_proved():
