@@ -87,9 +87,8 @@ def message():
         assert found[0] in ("ack", "again", "open", "order", "chunk")
         if found[0] == "chunk":
             _, order, file, offset, part = found
-            assert (
-                len(order) == 8 and file <= 256 and offset < 1 << 20 and 0 < len(part) <= len(data)
-            )
+            assert len(order) == 8 and file <= 256 and offset < 1 << 20
+            assert 0 < len(part) <= len(data)
         if found[0] == "order":
             orders.take(*(found[1:] + (now[0],)))
             order = orders.next(now[0])

@@ -112,7 +112,7 @@ def collected(found):
 def test_what_is_asked_for_is_sent_in_order(bench):
     bench.give()
     found = chunks(bench.say(bench.asking(1, 1000, 32768)))
-    assert len(found) == BURST + 1 or len(found) == BURST
+    assert len(found) == BURST
     found += chunks(bench.say(ms=1000))
     assert collected(found) == (1, 1000, NEW.files["agent/a.py"][1000 : 1000 + 32768])
     assert max(len(m[4]) for m in found) == MAX_CHUNK
@@ -150,7 +150,7 @@ def test_only_the_current_session_is_answered(bench):
     bench.give()
     late = bench.asking(2, 0, 500)
     bench.start()
-    assert bench.one.room.handle([late], bench.now + 1) == [] or True
+    assert chunks(bench.say(late)) == []
     assert bench.one.updates.counters["late"] == 1
     assert len(chunks(bench.say(bench.asking(2, 0, 500)))) == 1
 
@@ -261,7 +261,7 @@ def test_a_store_that_refuses_costs_an_ask_and_makes_no_busy_loop(bench, monkeyp
     assert len(chunks(bench.say())) == 1
 
 
-def test_events_without_a_boot_count_are_no_trouble(bench):
+def test_what_is_no_list_of_fields_is_no_trouble(bench):
     event = SimpleNamespace(name="update_state", fields={"lane": "a"}, session=None)
     bench.one.updates.heard([event], lambda *_: True, bench.now)
     assert bench.one.updates.counters["strange"] == 1
