@@ -26,8 +26,16 @@ KINDS = {
     "old": (),
     "good": (("agent/app.py", 'VERSION = "0.1.0"', 'VERSION = "0.2.0"'),),
     "crash": (("agent/app.py", "import asyncio\n", 'raise ValueError("it falls over")\n'),),
-    # It speaks, and nobody listens.
-    "mute": (("agent/uplink.py", '"p1/%s/%s"', '"p9/%s/%s"'),),
+    # It speaks, the room knows its session, and can open nothing of what it says.
+    "mute": (
+        (
+            "agent/uplink.py",
+            "payload, retain, token = action\n",
+            "payload, retain, token = action\n"
+            "        if lane in 'atb':\n"
+            "            payload = payload[:-1] + bytes([payload[-1] ^ 1])\n",
+        ),
+    ),
 }
 # In each release: dies by SIGKILL before the write that the file $PATROL_DIE names, as by a power
 # switch; the number of a write within the process, or "pointer" for the next one of the pointer.
