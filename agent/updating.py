@@ -4,7 +4,7 @@ order --> Download (what it wants, events "update_wanted") <-- chunks of the inb
 whole --> slots.switch() --> restart --> trial: proved -> committed; its time over -> back
 
 Only an agent that runs from a slot can be updated (docs/update.md). What a download takes is
-imported with the first one: 30 KB of a chip's heap.
+imported with the first one: 14 KB of the unix port's heap.
 """
 
 import asyncio
