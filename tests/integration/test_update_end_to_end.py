@@ -231,7 +231,7 @@ def all_frames_are_whole(system):
     assert not system.journalled() - {(sid, number) for sid, number, _ in system.received()}
 
 
-@pytest.mark.skipif(not LONG, reason="an hour: PATROL_LONG=1 runs it")
+@pytest.mark.skipif(not LONG, reason="about two hours an interpreter: PATROL_LONG=1 runs it")
 def test_sigkill_before_every_single_write(shop, tmp_path):
     for when in range(2000):
         where = tmp_path / str(when)
