@@ -68,13 +68,13 @@ def test_a_good_release_is_fetched_started_and_committed(system):
     """Though a part of it is changed on its way: that file is fetched again."""
     system.bent = 1
     start(system)
-    system.wait(lambda: len(system.positions()) >= 5, 30, "positions")
+    system.wait(lambda: len(system.positions()) >= 3, 60, "positions")
     before = len(system.positions())
     assert system.update("good")[0]["state"] == "ordered"
     system.wait(lambda: system.state("good") == "good", 60, "the commit")
     assert system.versions() == ["0.1.0", "0.2.0"]
     assert system.told("good") == ["fetching", "ready", "trial", "good"]
-    system.wait(lambda: len(system.positions()) >= before + 3, 30, "positions after it")
+    system.wait(lambda: len(system.positions()) >= before + 2, 60, "positions after it")
     orders = [f[1] for name, f in system.events() if name == "order"]
     assert orders == ["received", "running", "done"]
     assert all_is_there(system) == 2
