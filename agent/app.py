@@ -84,6 +84,7 @@ class App:
         self.uplink.on_connected = self._on_connected
         self.ordering = Ordering(self, config["orders"]["role"], self._event, self._fault)
         self.uplink.on_order = self.ordering.take
+        self.updating = self._updating(config) if config["update"] else None
         self.settings = None  # of `settings.py`, while they are on trial or their outcome is untold
         self.is_restarting = self.is_wiping = False
         self.session = None
@@ -119,6 +120,13 @@ class App:
             config["obd"], self.now, self.log, storage, self._on_value, self._on_condition
         )
 
+    def _updating(self, config):
+        from agent.updating import Updating
+
+        updating = Updating(self, config["update"], config["vehicle"], self._event, self._fault)
+        self.uplink.on_chunk = updating.chunk
+        return updating
+
     def now(self):
         """Session uptime in ms."""
         return port.uptime_ms() - self._began
@@ -132,6 +140,8 @@ class App:
         await self._new_session()
         self._event("boot", self.session.boot, VERSION, port.NAME)
         self.ordering.start(self.now())
+        if self.updating:
+            self.updating.start()
 
     async def _new_session(self):
         boot = next_boot(self.journal.storage)
@@ -166,6 +176,8 @@ class App:
         self._spawn("inputs", self._inputs_task)
         self._spawn("link", self.uplink.run)
         self._spawn("orders", self.ordering.run)
+        if self.updating:
+            self._spawn("update", self.updating.run)
         if self.gps:
             self._spawn("gps", self.gps.run)
         if self.obd:
@@ -375,8 +387,8 @@ class App:
         self.uplink.wake()
 
     def is_proved(self):
-        """Connected, and the room has acknowledged frames of this session."""
-        return self.link.state == ONLINE and self.link.proved
+        """Connected, and the room holds frames of this session: the way there and back works."""
+        return self.link.state == ONLINE and self.link.is_held
 
     def renew(self):
         """A new session as soon as what is recorded now is sealed."""
@@ -429,6 +441,8 @@ class App:
             "clock": self.clock.counters,
             "faults": self.log.counters,
         }
+        if self.updating:
+            found["update"] = self.updating.counters
         if self.budget:
             found["budget"] = self.budget.counters
         if self.gps:

@@ -10,7 +10,7 @@ from agent.settings import Settings, SettingsError, changed, merge, shown
 from agent.update import roomkey
 from agent.update import wipe as wipes
 from agent.update.errors import UpdateError
-from agent.update.rsa import KeyFormatError
+from agent.update.rsa import KeyFormatError, load_keys
 
 
 def _held(app):
@@ -71,9 +71,9 @@ def wipe(app, signed, now):
     group = app.config["update"]
     if group is None:
         raise CommandError("wipe: there are no update keys in the configuration")
-    utc = app.clock.utc(now)
+    utc = app.clock.room_utc(now)
     try:
-        keys = wipes.load_keys(group["keys"])
+        keys = load_keys(group["keys"])
         held, _ = wipes.state(storage)
         utc_s = None if utc is None else utc // 1000
         generation = wipes.open_signed(signed, keys, app.config["vehicle"], held, utc_s)
@@ -82,5 +82,7 @@ def wipe(app, signed, now):
         raise CommandError("wipe: %s: %s" % (type(e).__name__, e))
     except port.StorageError as e:
         raise CommandError("wipe: the order is not kept: %s" % e)
+    except OSError as e:
+        raise CommandError("wipe: %s cannot be read: error %s" % (group["keys"], e.args[0]))
     app.wipe()
     return {"generation": generation}

@@ -51,6 +51,7 @@ class Clock:
         self._not_before = not_before
         self._offset = None
         self._source = None
+        self._room_offset = None  # by the room alone, whatever else is known
         self._agreeing = 0
         self._candidate = None
         self._later = 0
@@ -67,6 +68,11 @@ class Clock:
 
     def source(self):
         return self._source
+
+    def room_utc(self, t):
+        """UTC in ms at uptime `t` as the room alone has told it in this session, or None: what is
+        to expire cannot be kept alive by who feigns satellites."""
+        return None if self._room_offset is None else t + self._room_offset
 
     def gnss(self, utc, t, late=0):
         """An epoch of `utc` ms whose first sentence came at uptime `t`, `late` ms after the epoch
@@ -123,6 +129,9 @@ class Clock:
         if utc < self._not_before:
             self.counters["refused"] += 1
             return
+        # The least late counts, and a broker that keeps messages back does not turn it back.
+        if self._room_offset is None or utc - t > self._room_offset:
+            self._room_offset = utc - t
         is_better = self._source == SOURCE_ROOM and utc - t - self._offset > _ROOM_BETTER_MS
         if is_better or _RANK.get(self._source, 0) < _RANK[SOURCE_ROOM]:
             self._set(utc - t, SOURCE_ROOM, t, _ROOM_UNCERTAINTY_MS)

@@ -140,11 +140,15 @@ SCHEMA = {
         # The most that the room may order: look, service or danger.
         "role": Key("str", "danger", 1, 8, choices=("look", "service", "danger")),
     },
+    # Releases over the air; only where the agent runs from a slot (docs/update.md).
     "update": Optional(
         {
-            "keys": Key("str", low=1, high=255),  # file: list of the three moduli, in hex
-            "hardware": Key("str", low=1, high=24),
-            "capacity_bytes": Key("int", 4194304, 65536, 16777216),
+            "hardware": Key("str", low=1, high=24),  # what a release must name to be taken
+            "keys": Key("str", low=1, high=255),  # file with the three moduli, 1,152 bytes
+            "capacity_bytes": Key("int", 2097152, 65536, 16777216),  # of one slot
+            # When a release on trial may be committed, and by when it must have been.
+            "settle_ms": Key("int", 60000, 1000, 600000),
+            "trial_ms": Key("int", 600000, 5000, 3600000),
         }
     ),
     "time": {
@@ -220,6 +224,9 @@ def check(raw):
         if c not in "abcdefghijklmnopqrstuvwxyz0123456789-":
             raise ConfigError("vehicle: %r is not in a-z, 0-9 and -" % c)
     _check_brokers(config["mqtt"])
+    update = config["update"]
+    if update and update["settle_ms"] >= update["trial_ms"]:
+        raise ConfigError("update.settle_ms: no trial would be committed before its time is over")
     return config
 
 

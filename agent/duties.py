@@ -43,6 +43,7 @@ class Duties:
             "keys": self._keys,
             "wipe": self._wipe,
             "restart": self._restart,
+            "update": self._update,
         }
 
     def use_zones(self, now):
@@ -163,3 +164,8 @@ class Duties:
     def _restart(self, now):
         self._app.restart()
         return None
+
+    def _update(self, now, signed, attempt):
+        if self._app.updating is None:
+            raise CommandError("update: there is no group update in the configuration")
+        return self._begun("update", self._app.updating.order(signed, attempt))

@@ -60,6 +60,8 @@ class Ordering:
 
         if self._app.obd:
             self._app.obd.on_done = self._ended
+        if self._app.updating:
+            self._app.updating.on_done = self._ended
         self._later = LATER
         self._orders = Orders(check_from_room, ROLES.index(self._role))
         self._duties = Duties(self._app, self.messages, ZONES)
@@ -106,6 +108,9 @@ class Ordering:
             self._orders.refused(order, "%s failed: %s" % (order.name, type(e).__name__))
             return
         if data is self._later:
+            earlier = self._under_way.get(order.name)
+            if earlier:
+                self._orders.refused(earlier, "order %d took its place" % order.id)
             self._under_way[order.name] = order
         else:
             self._end(order, data)

@@ -81,6 +81,9 @@ EVENT_CODES = {
     # What the room ordered (`agent/comms/orders.py`).
     "order": 40,  # number of the order; received, running, done, refused or expired; why
     "order_result": 41,  # number of the order, piece, how many there are, a piece of JSON
+    # Updates (`agent/updating.py`); an update's order is 8 bytes of its manifest's hash.
+    "update_wanted": 50,  # order, file, offset, length: please send this now
+    "update_state": 51,  # order, attempt, state, error's name, bytes there, bytes in all
     "config_state": 60,  # good or rolled_back, why
     "room_key": 61,  # id of the key that this session is sealed to, version of the set
     "message_read": 62,  # number of the order that brought it
@@ -97,6 +100,8 @@ _ALERTS = (
     "gps_speed",
     "order",
     "order_result",
+    "update_wanted",
+    "update_state",
     "config_state",
     "room_key",
     "message_read",

@@ -35,6 +35,7 @@ class Uplink:
         self._flag = asyncio.Event()
         self.on_connected = None  # called when a connection stands, before anything is sent
         self.on_order = None  # called with what an order holds
+        self.on_chunk = None  # called with a part of a release
 
     def set_session(self, session):
         """Frames are sealed, and answers opened, by this session from here on."""
@@ -205,3 +206,5 @@ class Uplink:
             self._link.ask_open(message[1])
         elif message[0] == "order" and self.on_order:
             self.on_order(*message[1:])
+        elif message[0] == "chunk" and self.on_chunk:
+            self.on_chunk(*message[1:])

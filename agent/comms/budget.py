@@ -78,9 +78,12 @@ class Budget:
 
     def allows(self, lane):
         """True when a frame of this lane on the wire may go: a, t or b."""
-        if lane == "a":
-            return True
-        return self.spent < (self._routine if lane == "t" else self._routine * 3 // 4)
+        return lane == "a" or self.left(lane) > 0
+
+    def left(self, lane):
+        """Bytes that may still go today for a routine lane, t or b."""
+        limit = self._routine if lane == "t" else self._routine * 3 // 4
+        return max(0, limit - self.spent)
 
     def _load(self):
         try:

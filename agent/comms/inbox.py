@@ -23,10 +23,14 @@ ACK = 1
 AGAIN = 2
 OPEN = 3
 ORDER = 4
+CHUNK = 17  # 16 was meant for an offer of a release, which is an order
 _MAX_ORDER_NAME = 24
 _MAX_ARGUMENTS = 8  # of an order
 _MAX_ORDER_ID = 1 << 31
 _MAX_DEADLINE = 1 << 45  # ms of uptime
+_UPDATE_ID = 8  # bytes that name a release's order
+_MAX_FILES = 256  # of a release, beside its index
+_MAX_FILE = 1 << 20  # bytes of one
 
 
 class ReplayWindow:
@@ -75,7 +79,8 @@ class Inbox:
 
     def take(self, payload, now):
         """("ack", room_utc_ms, [(sid, upto, ranges), ...]), ("again", sid, ranges), ("open", sid),
-        ("order", id, deadline, role, name, arguments), or None."""
+        ("order", id, deadline, role, name, arguments), ("chunk", order, file, offset, data), or
+        None."""
         why = self._why_not(payload)
         if why is not None:
             return self._refuse(why)
@@ -131,6 +136,8 @@ def parse(plaintext):
         return ("open", fields[1])
     if fields[0] == ORDER and len(fields) == 6 and _is_order(*fields[1:]):
         return ("order",) + tuple(fields[1:])  # noqa: RUF005 MicroPython has no (x, *y)
+    if fields[0] == CHUNK and len(fields) == 5 and _is_chunk(*fields[1:]):
+        return ("chunk",) + tuple(fields[1:])  # noqa: RUF005
     return None
 
 
@@ -144,6 +151,15 @@ def _is_order(id_, deadline, role, name, arguments):
     if not isinstance(arguments, dict) or len(arguments) > _MAX_ARGUMENTS:
         return False
     return all([isinstance(key, str) for key in arguments])
+
+
+def _is_chunk(order, file, offset, data):
+    """A part of a release; whether it was asked for is for the download to say."""
+    if not isinstance(order, bytes) or len(order) != _UPDATE_ID:
+        return False
+    if not _is_number(file) or file > _MAX_FILES or not _is_number(offset) or offset >= _MAX_FILE:
+        return False
+    return isinstance(data, bytes) and len(data) > 0
 
 
 def _is_sid(value):

@@ -87,6 +87,7 @@ class Link:
         self.pace = Window()
         self._next = Outgoing(journal, self._unproved)
         self.proved = False  # the room has answered in this session
+        self.is_held = False  # and it holds frames of this session: what we seal can be opened
         self.counters = {"connects": 0, "sent": 0, "sent_again": 0, "pubacks": 0, "timeouts": 0}
         self.causes = {}  # cause -> how often it ended a connection or an attempt
 
@@ -100,7 +101,7 @@ class Link:
     def set_session(self, session, now):
         """Frames are of this session from here on."""
         self._session = session
-        self.proved = False
+        self.proved = self.is_held = False
         if self.state == ONLINE:
             if self._owed is None:
                 self._owed = now
@@ -156,6 +157,8 @@ class Link:
         statements: [(sid, upto, ranges)], as the journal took them."""
         self.proved = self._has_spoken = True
         for sid, upto, ranges in statements:
+            if sid == self._session.sid and (upto or ranges):
+                self.is_held = True
             for key in list(self._unproved):
                 if key[0] == sid and (key[1] < upto or _is_in(key[1], ranges)):
                     self._unproved.pop(key)
@@ -180,7 +183,7 @@ class Link:
         if sid in self._opened:
             self._opened.remove(sid)
         if sid == self._session.sid:
-            self.proved = False
+            self.proved = self.is_held = False
             self._open_due = 0
         self.ask_again(sid)
 

@@ -21,7 +21,8 @@ MAX_SETTINGS = 32
 SECONDS, MIN_SECONDS, MAX_SECONDS = 300, 5, 3600
 MAX_KEY_SET = 1200
 MAX_WIPE = 1300
-
+MAX_UPDATE = 3900  # bytes of a signed manifest (agent/update/manifest.py)
+MAX_ATTEMPT = 255  # one byte of the slots' record
 REQUIRED = ()  # stands for "no default": no argument has this value
 MAX_TEXT = 480  # a message to the crew: three times what an SMS holds
 AT_THE_VEHICLE = ("read",)  # the room cannot say that the crew has read something
@@ -102,6 +103,13 @@ COMMANDS = (
         "wipe 93 01 c4 ...",
     ),
     ("restart", DANGER, (), "ends the agent cleanly; the system starts it anew", "restart"),
+    (
+        "update",
+        DANGER,
+        (("signed", "bytes", REQUIRED, 1, MAX_UPDATE), ("attempt", "int", 1, 1, MAX_ATTEMPT)),
+        "fetches a signed release, and starts it on trial",
+        "update 9301c4...",
+    ),
 )
 MAX_NAME = 24
 

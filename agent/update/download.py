@@ -88,18 +88,17 @@ class Download:
         return True
 
     def resume(self, utc_s):
-        """Goes on with what was accepted before the restart, if something was."""
+        """Goes on with what was accepted before the restart; True when there was something."""
         order, attempt, outcome = self._slots.order
         is_busy = self._fetching is not None or self._checking is not None
         if outcome != "open" or is_busy or self._slots.is_on_trial:
-            return
+            return False
         try:
             signed = self._stored_manifest()
             is_it = signed is not None and order_id(split(signed)[0]) == order
         except (OSError, UpdateError):
             is_it = False  # the room offers again what it wants to have run
-        if is_it:
-            self.offer(signed, attempt, utc_s)
+        return is_it and self.offer(signed, attempt, utc_s)
 
     def work(self):
         """One step, some milliseconds long (a signature takes longer). True: call again soon."""

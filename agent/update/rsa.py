@@ -75,3 +75,12 @@ class Keys:
             yield
         if len(signed) < QUORUM:
             raise QuorumError("signed by %d of the fleet's keys, %d must" % (len(signed), QUORUM))
+
+
+def load_keys(path):
+    """Keys of a file with the moduli one after the other. Raises KeyFormatError, OSError."""
+    with open(path, "rb") as f:
+        data = f.read(KEYS * SIZE + 1)
+    if len(data) != KEYS * SIZE:
+        raise KeyFormatError("%s: %d bytes are no update keys" % (path, len(data)))
+    return Keys([data[at : at + SIZE] for at in range(0, len(data), SIZE)])

@@ -20,7 +20,6 @@ from agent.update.errors import (
     ReplayError,
     UpdateStorageError,
 )
-from agent.update.manifest import MAX_SIGNED, order_id, split
 
 SETTLE_MS = 60000  # a release that falls over within its first minute has not proved itself
 TRIAL_MS = 600000  # longer than a cold start of receiver, modem, network and TLS in a bad place
@@ -133,6 +132,9 @@ class Slots:
 
     def _waiting(self):
         """Id of the order that lies in the other slot, downloaded to its end, or None."""
+        # Only a download comes here, which has it in memory; who is not updated saves its heap.
+        from agent.update.manifest import MAX_SIGNED, order_id, split
+
         name = self.target + "/manifest"
         try:
             if self._storage.size(self.target + "/whole") != 32:

@@ -24,7 +24,6 @@ from agent.update.errors import (
     RoomTimeError,
     VehicleError,
 )
-from agent.update.rsa import KEYS, SIZE, KeyFormatError, Keys
 
 CONTEXT = b"pv1 wipe"
 MAX_SIGNED = 1300  # three signatures of 384 bytes, the document, and what msgpack takes
@@ -33,21 +32,6 @@ MAX_SIGNED = 1300  # three signatures of 384 bytes, the document, and what msgpa
 NAME = "wipe"
 SETTINGS = "settings"  # of `agent/settings.py`: may hold a password
 _MAX_NUMBER = (1 << 32) - 1
-
-
-def load_keys(path):
-    """Keys of the file that `update.keys` names: the moduli themselves, or as JSON a list of them
-    in hexadecimal text. Raises KeyFormatError."""
-    try:
-        with open(path, "rb") as f:
-            data = f.read(4096)
-        if data[:1] == b"[":
-            return Keys([bytes.fromhex(text) for text in json.loads(data)])
-    except (OSError, ValueError, TypeError) as e:
-        raise KeyFormatError("%s: no update keys: %s" % (path, e))
-    if len(data) != KEYS * SIZE:
-        raise KeyFormatError("%s: %d bytes are no update keys" % (path, len(data)))
-    return Keys([data[i : i + SIZE] for i in range(0, len(data), SIZE)])
 
 
 def state(storage):

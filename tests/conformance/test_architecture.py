@@ -38,6 +38,7 @@ LAYERS = (
         "agent.tracking",
         "agent.condition",
         "agent.settings",
+        "agent.updating",
     ),
     ("agent.changes", "agent.upkeep"),
     ("agent.duties",),

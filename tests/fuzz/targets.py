@@ -75,7 +75,7 @@ def msgpack():
 
 
 def message():
-    """The plaintext of a down frame: acknowledgements, questions, orders."""
+    """The plaintext of a down frame: acknowledgements, questions, orders, parts of releases."""
     orders = Orders(commands.check, commands.DANGER)
     now = [0]
 
@@ -84,7 +84,11 @@ def message():
         now[0] += 7
         if found is None:
             return
-        assert found[0] in ("ack", "again", "open", "order")
+        assert found[0] in ("ack", "again", "open", "order", "chunk")
+        if found[0] == "chunk":
+            _, order, file, offset, part = found
+            assert len(order) == 8 and file <= 256 and offset < 1 << 20
+            assert 0 < len(part) <= len(data)
         if found[0] == "order":
             orders.take(*(found[1:] + (now[0],)))
             order = orders.next(now[0])
@@ -102,6 +106,8 @@ def message():
         [4, 10, 1 << 40, 2, "zones", {"rows": [["a", None, 0, 0, [1, 2, 50]]]}],
         [4, 11, 1 << 40, 2, "message", {"text": "come in"}],
         [4, 12, 1 << 40, 0, "log", {"lines": 5}],
+        [4, 13, 1 << 40, 2, "update", {"signed": b"not a manifest", "attempt": 2}],
+        [17, b"12345678", 3, 4047, bytes(40)],
     ]
     return call, [port.packb(row) for row in rows]
 

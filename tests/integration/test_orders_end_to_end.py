@@ -58,8 +58,12 @@ def test_every_order_is_carried_out_and_told(system):
         5, "the message",
     )  # fmt: skip
 
+    found = order(system, "update", "signed=00")
+    why = "update: there is no group update in the configuration"
+    assert (found["state"], found["why"]) == ("refused", why)
+
     summary = system.stop_agent()
-    assert summary["counters"]["orders"]["refused"] == 1
+    assert summary["counters"]["orders"]["refused"] == 2
     assert summary["left"] == 0 and not summary["faults"]
 
 

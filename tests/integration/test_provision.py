@@ -3,15 +3,21 @@
 import json
 import re
 import stat
+import tarfile
 
 import pytest
 from typer.testing import CliRunner
 
 from agent import config, port
 from agent.comms import session as sessions
+from agent.port.tree import Tree, new_hash
+from agent.update import boot
 from tests.support.rooms import T0, Car, acknowledged
 from tools import provision
 from tools.provision.command import app
+from tools.release import build as builder
+from tools.release import folder as releases
+from tools.release import keys as release_keys
 from tools.room import keys
 from tools.room.core import Room
 from tools.room.sqlite import SqliteStore
@@ -32,6 +38,72 @@ def test_the_room_file(tmp_path):
     assert (room.mqtt.host, room.mqtt.port) == ("mqtt.example.org", 1883)
     assert mode(folder / "room.json") == 0o600 and mode(folder) == 0o700
     assert pair.private.hex() not in repr(room)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    """(folder with three people's keys, folder of a release that two have signed)."""
+    where = tmp_path_factory.mktemp("release")
+    source = where / "source"
+    (source / "agent").mkdir(parents=True)
+    (source / "agent/__init__.py").write_text("# an agent\n")
+    for name in ("first", "second", "third"):
+        release_keys.create(where / "keys", name)
+    builder.build(where / "r1", "pi", builder.Order("1", 1, 1, 1900000000, 1), source)
+    for name in ("first", "second"):
+        releases.sign(where / "r1", release_keys.load_private(where / f"keys/{name}.key"))
+    releases.verify(where / "r1", release_keys.fleet_keys(where / "keys"))
+    return where / "keys", where / "r1"
+
+
+def test_a_vehicle_that_can_be_updated(tmp_path, release):
+    people, r1 = release
+    room = tmp_path / "room"
+    words = ["vehicle", "v-one", "--dir", str(room), "--target", "pi", "--update-keys", str(people)]
+    runner = CliRunner()
+    assert runner.invoke(app, ["room", "--dir", str(room)]).exit_code == 0
+    out = tmp_path / "v-one.tar"
+    done = runner.invoke(app, [*words, "--release", str(r1), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    own = room / "vehicles/v-one"
+    loaded = config.load(str(own / "config.json"))
+    assert loaded["update"]["hardware"] == "pi"
+    assert loaded["update"]["keys"] == "/etc/patrol/update-keys.bin"
+    moduli = (own / "update-keys.bin").read_bytes()
+    assert moduli == b"".join(
+        release_keys.modulus(key) for key in release_keys.public_keys(people).values()
+    )
+    # The slots as the boot code wants them, and all of it in the bundle.
+    assert boot.choose(Tree(str(own / "slots")), new_hash) == "a"
+    assert boot.is_whole(Tree(str(own / "slots")), "a", new_hash)
+    with tarfile.open(out) as tar:
+        names = set(tar.getnames())
+    assert {"config.json", "update-keys.bin", "slots/slotboot.py", "slots/slottree.py",
+            "slots/a/whole", "slots/a/app/agent/__init__.py"} <= names  # fmt: skip
+    assert not any(name.endswith(".key") for name in names)
+
+
+def test_update_keys_beside_the_room_serve_who_says_the_board(tmp_path, release):
+    people, r1 = release
+    provision.create_room(tmp_path)
+    (tmp_path / "update-keys").mkdir()
+    for path in people.glob("*.pub"):
+        (tmp_path / "update-keys" / path.name).write_bytes(path.read_bytes())
+    _, path = provision.create_vehicle(tmp_path, "v-one", target="pi")
+    assert json.loads(path.read_text())["update"]["hardware"] == "pi"
+    _, path = provision.create_vehicle(tmp_path, "v-two", target="esp32", hardware="gateway-s3")
+    update = json.loads(path.read_text())["update"]
+    assert update == {"hardware": "gateway-s3", "keys": "/update-keys.bin"}
+    _, path = provision.create_vehicle(tmp_path, "v-three", target="esp32")
+    assert "update" not in json.loads(path.read_text())
+    with pytest.raises(provision.ProvisionError, match="say which board it is"):
+        provision.create_vehicle(tmp_path, "v-four", target="esp32", update_keys=people)
+    with pytest.raises(provision.ProvisionError, match="wants update keys"):
+        provision.create_vehicle(tmp_path, "v-five", release=r1)
+    (tmp_path / "update-keys" / "third.pub").unlink()
+    with pytest.raises(provision.ProvisionError, match="2 public keys"):
+        provision.create_vehicle(tmp_path, "v-six", target="pi")
+    assert sorted(keys.load(tmp_path).vehicles) == ["v-one", "v-three", "v-two"]
 
 
 def test_a_room_is_never_overwritten(tmp_path):

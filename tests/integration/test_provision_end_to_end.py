@@ -242,9 +242,9 @@ def test_a_wiped_vehicle_has_no_secrets_and_never_starts_again(make):
     folder = make.folder / "update-keys"
     for name in ("one", "two", "three"):
         release_keys.create(folder, name)
-    moduli = [release_keys.modulus(k).hex() for k in release_keys.public_keys(folder).values()]
-    (folder / "moduli.json").write_text(json.dumps(moduli))
-    system = make(update={"keys": str(folder / "moduli.json"), "hardware": "gateway-test"})
+    moduli = [release_keys.modulus(k) for k in release_keys.public_keys(folder).values()]
+    (folder / "moduli").write_bytes(b"".join(moduli))
+    system = make(update={"keys": str(folder / "moduli"), "hardware": "gateway-test"})
     own = system.room_folder / "vehicles" / VEHICLE
     config = own / "config.json"
     psk = json.loads(config.read_text())["keys"]["psk"]

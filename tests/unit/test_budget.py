@@ -21,6 +21,15 @@ def test_the_backlog_stops_first_then_live_and_alerts_never():
         assert allowed(b) == lanes, spent
 
 
+def test_what_is_left_of_a_day():
+    b = budget()
+    assert (b.left("t"), b.left("b")) == (80000, 60000)
+    b.spend(59999, NOON, 0)
+    assert (b.left("t"), b.left("b")) == (20001, 1)
+    b.spend(2, NOON, 0)
+    assert (b.left("t"), b.left("b")) == (19999, 0)
+
+
 def test_a_new_day_begins_with_nothing_spent():
     b = budget()
     b.spend(90000, NOON, 0)

@@ -136,6 +136,18 @@ def test_an_acknowledgement_that_is_less_late_betters_the_rooms_time():
     assert clock.utc(10100) == BASE + 10000 and clock.counters["anchors"] == 2
 
 
+def test_the_rooms_own_time_is_kept_beside_a_better_one():
+    clock = Clock(not_before=BASE)
+    epochs(clock, 1000, [0] * 5)
+    assert clock.room_utc(9000) is None
+    clock.room(BASE - 1, 6000)  # refused
+    assert clock.room_utc(9000) is None
+    clock.room(BASE + 90000, 6000)
+    assert clock.room_utc(9000) == BASE + 93000 and clock.source() == SOURCE_GNSS
+    clock.room(BASE + 90100, 8000)  # held back on its way: time does not run back by it
+    assert clock.room_utc(9000) == BASE + 93000
+
+
 def test_the_machines_own_clock_serves_while_there_is_nothing_better():
     clock = Clock(BASE)
     clock.rtc(BASE - 1, 50, 900)  # it has lost its time

@@ -102,6 +102,23 @@ def test_an_order():
     assert inbox.parse(data) == ("order", 12, 60000, 1, "profile", {"name": "pursuit"})
 
 
+def test_a_part_of_a_release():
+    order = b"12345678"
+    chunk = [17, order, 256, (1 << 20) - 1, b"data"]
+    assert inbox.parse(port.packb(chunk)) == ("chunk", order, 256, (1 << 20) - 1, b"data")
+    box, _ = ready()
+    assert box.take(down(0, port.packb([17, order, 0, 0, bytes(4000)])), 0)[4] == bytes(4000)
+    bad = (
+        [17], [17, order, 1, 0], [17, order, 1, 0, b"data", 0], [17, order, 1, 0, b""],
+        [17, order, 1, 0, "data"], [17, order, 1, 0, None], [17, order[:7], 1, 0, b"data"],
+        [17, "12345678", 1, 0, b"data"], [17, 5, 1, 0, b"data"], [17, order, 257, 0, b"data"],
+        [17, order, -1, 0, b"data"], [17, order, None, 0, b"data"], [17, order, 1, 1 << 20, b"d"],
+        [17, order, 1, -1, b"data"], [17, order, 1, "0", b"data"], [16, order, 1, 0, b"data"],
+    )  # fmt: skip
+    for message in bad:
+        assert inbox.parse(port.packb(message)) is None, message
+
+
 def test_a_malformed_message_is_counted_and_its_number_used_up():
     box, _ = ready()
     assert box.take(down(5, b"\xc1"), 0) is None

@@ -199,6 +199,24 @@ def test_a_puback_does_not_free_a_frame():
     assert car.journal.frames_left() == 0 and car.link.proved
 
 
+def test_the_room_holds_frames_of_this_session_only_when_it_has_said_so():
+    """What commits an update: that the room knows the session is not enough."""
+    car = Car([("old", (FINE,))])
+    car.connect()
+    car.keep((FINE,))
+    car.acknowledge(0)
+    car.acknowledge(1, name="old")
+    assert car.link.proved and not car.link.is_held
+    car.acknowledge(0, [[0, 0]])
+    assert car.link.is_held
+    car.link.ask_open(car.sessions["now"].sid)
+    assert not car.link.is_held
+    car.acknowledge(1)
+    assert car.link.is_held
+    car.take_session("next", 5)
+    assert not car.link.is_held
+
+
 def test_no_more_than_so_many_frames_are_on_their_way_but_for_alerts():
     car = Car(window=1000)
     car.connect()

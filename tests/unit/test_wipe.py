@@ -6,7 +6,7 @@ import os
 
 from agent import port
 from agent.update import errors, wipe
-from agent.update.rsa import Keys
+from agent.update.rsa import KeyFormatError, Keys, load_keys
 from tests.support.releases import NoKeys
 from tests.support.simdisk import SimDisk
 
@@ -188,19 +188,17 @@ def test_a_power_cut_leaves_it_due_or_all_erased():
         gateway.close()
 
 
-def test_update_keys_are_read_in_either_form():
+def test_update_keys_are_read_as_a_bundle_holds_them():
     gateway = Gateway("keys")
     moduli = [bytes([0x80 + i]) + bytes(382) + b"\x01" for i in range(3)]
     path = gateway.folder + "/keys"
     gateway.write(path, b"".join(moduli))
-    assert isinstance(wipe.load_keys(path), Keys)
-    gateway.write(path, json.dumps([m.hex() for m in moduli]).encode())
-    assert isinstance(wipe.load_keys(path), Keys)
-    for bad in (b"", b"[1]", b'["zz"]', b"x" * 1151, b"[", json.dumps([]).encode()):
+    assert isinstance(load_keys(path), Keys)
+    for bad in (b"", b"x" * 1151, b"x" * 1153, b"".join(moduli)[:-1] + b"\x00"):
         gateway.write(path, bad)
         try:
-            wipe.load_keys(path)
+            load_keys(path)
             raise AssertionError(bad)
-        except ValueError as e:
+        except KeyFormatError as e:
             assert path in str(e) or "update key" in str(e)
     gateway.close()

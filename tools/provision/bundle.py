@@ -3,6 +3,8 @@
     config.json         for `patrol agent --config`
     tls/                ca, client certificate and key: PEM for CPython, DER for MicroPython
     fleet-root.bin      384 bytes: the RSA modulus that signs sets of room keys
+    update-keys.bin     1,152 bytes: the three RSA moduli that sign releases
+    slots/              a release in slot a, with the boot code: to the folder of the slots there
 
 All of mode 600, in the vehicle's folder or packed as a .tar with these names.
 """
@@ -21,21 +23,26 @@ from tools.provision.errors import ProvisionError
 
 CONFIG = "config.json"
 ROOT = "fleet-root.bin"
+UPDATE_KEYS = "update-keys.bin"
+SLOTS = "slots"
+KEYS_FOLDER = "update-keys"  # in the room's folder: the three public keys, *.pub
 _MAX_FILE = 1 << 20
 
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of gateway: the form of its TLS files, and where things lie on it."""
+    """A kind of gateway: the form of its TLS files, where things lie on it, and what releases call
+    it (None: its board)."""
 
     form: str
     install_dir: str
     journal: str
+    hardware: str | None
 
 
 TARGETS = {
-    "pi": Target("pem", "/etc/patrol", "/var/lib/patrol/journal"),
-    "esp32": Target("der", "/", "/journal"),
+    "pi": Target("pem", "/etc/patrol", "/var/lib/patrol/journal", "pi"),
+    "esp32": Target("der", "/", "/journal", None),
 }
 
 
@@ -76,6 +83,9 @@ def files(folder):
     """Names of what belongs to the bundle; never what else lies there, as a journal."""
     folder = Path(folder)
     found = [CONFIG, ROOT, *sorted(f"tls/{p.name}" for p in folder.glob("tls/*.[pd]e[mr]"))]
+    found.append(UPDATE_KEYS)
+    slots = sorted(p for p in (folder / SLOTS).rglob("*") if p.is_file())
+    found += [p.relative_to(folder).as_posix() for p in slots]
     return [name for name in found if (folder / name).is_file()]
 
 

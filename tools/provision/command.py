@@ -116,6 +116,16 @@ def vehicle(
     tls_ca: Annotated[Path | None, typer.Option(help="Certificates that it trusts.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="The vehicle's certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    update_keys: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the three public update keys; default: DIR/update-keys."),
+    ] = None,
+    hardware: Annotated[
+        str | None, typer.Option(help="Board that releases must name; default: pi for --target pi.")
+    ] = None,
+    release: Annotated[
+        Path | None, typer.Option(help="Verified release that it leaves the bench with, in slots.")
+    ] = None,
     passphrase_file: Passphrase = None,
 ) -> None:
     """Add a vehicle to the room; write its configuration and, with an authority, its certificate.
@@ -137,6 +147,9 @@ def vehicle(
             install_dir=install_dir,
             days=days,
             passphrase=keys.read_passphrase(passphrase_file),
+            update_keys=update_keys,
+            hardware=hardware,
+            release=release,
         )
         if out is not None:
             bundle.pack(path.parent, out)

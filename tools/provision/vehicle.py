@@ -10,6 +10,9 @@ from tools.provision import bundle, keys
 from tools.provision.authority import DAYS
 from tools.provision.errors import ProvisionError
 from tools.provision.files import authority_of, changing, save, text, vehicle_folder
+from tools.release import ReleaseError
+from tools.release import folder as releases
+from tools.release import keys as release_keys
 from tools.room import keys as room_keys
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # base32 (RFC 4648), in lower case
@@ -34,19 +37,28 @@ def create_vehicle(
     install_dir=None,
     days=DAYS,
     passphrase=None,
+    update_keys=None,
+    hardware=None,
+    release=None,
 ):
     """Adds a vehicle to room.json and writes `folder`/vehicles/<id>/.
 
     vehicle: its id, or None for a new opaque one; gps, obd: (port, baud) or None where the part is
     absent; mqtt: keys of `mqtt` in the config, host and port default to the room's; target: "pi"
     or "esp32", None to run it where it is written; install_dir, journal: folders on the gateway,
-    defaults by the target. Returns (id, path of the config).
+    defaults by the target; update_keys: folder with the three public keys that sign releases, by
+    default `folder`/update-keys where there is one; hardware: what a release must name, default by
+    the target; release: folder of a verified one that it leaves the bench with. Returns (id, path
+    of the config).
     """
     vehicle = vehicle or suggest_id()
     if not room_keys.VEHICLE.fullmatch(vehicle):
         raise ProvisionError(f"vehicle {vehicle}: an id has 1 to 24 characters of a-z, 0-9 and -")
     own = vehicle_folder(folder, vehicle)
     form, install_dir, journal = _places(own, target, install_dir, journal)
+    moduli, update = _update(folder, target, install_dir, update_keys, hardware)
+    if release is not None and update is None:
+        raise ProvisionError("a gateway with slots wants update keys (--update-keys)")
     with changing(folder) as (raw, room):
         authority = authority_of(folder, passphrase)
         if vehicle in room.vehicles or vehicle in room.revoked:
@@ -64,6 +76,8 @@ def create_vehicle(
         if is_certified:
             name = room.mqtt.tls["server_name"] if room.mqtt.tls else None
             config["mqtt"]["tls"] = {**bundle.tls_paths(form, install_dir), "server_name": name}
+        if update is not None:
+            config["update"] = update
         agent_config.check(config)
         raw.setdefault("vehicles", {})[vehicle] = {"psk": psk.hex(), "generation": generation}
         room_keys.check(raw, own)
@@ -72,6 +86,10 @@ def create_vehicle(
         if is_certified:
             with authority.changing():
                 certify(folder, authority, vehicle, form, generation, days)
+        if moduli is not None:
+            write_private(own / bundle.UPDATE_KEYS, moduli)
+        if release is not None:
+            _lay_out(release, own / bundle.SLOTS)
         write_private(own / bundle.CONFIG, text(config))
         save(folder, raw)
     return vehicle, own / bundle.CONFIG
@@ -133,6 +151,33 @@ def _places(own, target, install_dir, journal):
         raise ProvisionError(f"target {target}: there are {', '.join(bundle.TARGETS)}")
     rules = bundle.TARGETS[target]
     return rules.form, str(install_dir or rules.install_dir), str(journal or rules.journal)
+
+
+def _update(folder, target, install_dir, update_keys, hardware):
+    """(the moduli of the update keys, `update` of the configuration), both None without keys."""
+    default = Path(folder) / bundle.KEYS_FOLDER
+    if update_keys is None and not default.is_dir():
+        if hardware is not None:
+            raise ProvisionError(f"hardware {hardware}: no update keys (--update-keys)")
+        return None, None
+    hardware = hardware or (bundle.TARGETS[target].hardware if target else None)
+    if hardware is None:
+        if update_keys is None:
+            return None, None  # keys lie there for the others
+        raise ProvisionError("say which board it is (--hardware): releases name it")
+    try:
+        public = release_keys.public_keys(update_keys or default)
+    except ReleaseError as e:
+        raise ProvisionError(str(e)) from e
+    moduli = b"".join(release_keys.modulus(key) for key in public.values())
+    return moduli, {"hardware": hardware, "keys": str(Path(install_dir) / bundle.UPDATE_KEYS)}
+
+
+def _lay_out(release, where):
+    try:
+        releases.install(release, where)
+    except ReleaseError as e:
+        raise ProvisionError(str(e)) from e
 
 
 def _mqtt(room, changes):

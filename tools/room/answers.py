@@ -17,6 +17,7 @@ from tools.room.intervals import IntervalSet
 from tools.room.live import statement_of
 from tools.room.orders import ORDER_EVENTS
 from tools.room.store import StoreError
+from tools.room.updates import UPDATE_EVENTS
 
 DOWN_BLOCK = 64  # numbers reserved at once: one more transaction in 64 acknowledgements
 MAX_DOWNS = 1000  # a call, so that a whole fleet's acknowledgements do not hold up the intake
@@ -37,6 +38,7 @@ class Answers:
         self._dirty = {}  # name -> LiveVehicle with pending acknowledgements
         self._holed = {}  # (vehicle, sid) -> LiveSession with holes
         self._told = []  # events about orders that the book has still to take
+        self._updated = []  # and about updates
         self._looked = None  # when holes were last looked at
         self._failed = None  # when the store last refused a block of down numbers
 
@@ -57,6 +59,8 @@ class Answers:
     def heard(self, events):
         if self._room.dispatch is not None:
             self._told += [e for e in events if e.name in ORDER_EVENTS]
+        if self._room.updates is not None:
+            self._updated += [e for e in events if e.name in UPDATE_EVENTS]
 
     def wake(self, now):
         """ms until `make` has something to do, or None."""
@@ -71,6 +75,11 @@ class Answers:
         if self._room.dispatch is not None:
             ms = self._room.dispatch.wake(now)
             wait = ms if wait is None else min(wait, ms)
+        if self._room.updates is not None:
+            ms = self._room.updates.wake(lambda n: self._room.vehicle(n).may_send(now), now)
+            if ms is not None and self._failed is not None:
+                ms = max(ms, _RETRY_MS)
+            wait = wait if ms is None else ms if wait is None else min(wait, ms)
         return wait
 
     def make(self, strangers, now):
@@ -84,6 +93,8 @@ class Answers:
             self._ask_again(downs, now)
             if self._room.dispatch is not None:
                 self._give_orders(downs, now)
+            if self._room.updates is not None:
+                self._send_releases(downs, now)
         except StoreError:
             self._room.counters["store_errors"] += 1
             self._failed = now
@@ -100,6 +111,30 @@ class Answers:
             self._room.dispatch.noted(order, live.row.sid, now)
             message = [inbox.ORDER, order.id, deadline, order.role, order.name, order.arguments]
             self._send(downs, vehicle, [live], message)
+
+    def _send_releases(self, downs, now):
+        """Chunks of what vehicles have asked for, to the session that did, in what is left of each
+        vehicle's share."""
+        updates = self._room.updates
+        updates.heard(self._updated, self._is_target, now)
+        self._updated = []
+        for name, sid in updates.asking():
+            if not self._is_target(name, sid):
+                updates.drop(name)
+                continue
+            vehicle = self._room.vehicle(name)
+            live = self._room.session(None, name, sid)
+            while len(downs) < MAX_DOWNS and not vehicle.may_send(now):
+                message = updates.chunk(name, now)
+                if message is None:
+                    break
+                self._send(downs, vehicle, [live], message)
+
+    def _is_target(self, name, sid):
+        """True when the vehicle may have the session's keys now."""
+        if name not in self._room.keys.vehicles:
+            return False
+        return any(live.row.sid == sid for live in self._targets(self._room.vehicle(name)))
 
     def _reached(self, name, now):
         """The LiveSession in which a vehicle was heard just now, or None."""

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.room import export as exports
-from tools.room import key_command, order_command
+from tools.room import key_command, order_command, update_command
 from tools.room import keys as room_keys
 from tools.room import track as tracks
 from tools.room.serve import ServeError, Server, utc_ms
@@ -28,6 +28,8 @@ app.command()(order_command.order)
 app.command()(order_command.orders)
 app.command("commands")(order_command.commands_)
 app.command()(key_command.keys)
+app.command()(update_command.update)
+app.command()(update_command.updates)
 
 Dir = Annotated[Path, typer.Option("--dir", help="The room's folder, with room.json.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]

@@ -37,12 +37,14 @@ COUNTERS = (
 
 class Room:
     """See the module. `keys`: a `keys.RoomFile`, may be replaced by a newer one at any time;
-    `dispatch`: an `orders.Dispatch`, None where nobody gives orders."""
+    `dispatch`: an `orders.Dispatch`, None where nobody gives orders; `updates`: an
+    `updates.Updates`, None where no releases are sent."""
 
-    def __init__(self, store, keys, dispatch=None):
+    def __init__(self, store, keys, dispatch=None, updates=None):
         self.store = store
         self.keys = keys
         self.dispatch = dispatch
+        self.updates = updates
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.sessions = OrderedDict()  # (vehicle, sid) -> LiveSession, least recently used first
         self._vehicles = {}  # name -> LiveVehicle; bounded by what the keys know

@@ -23,6 +23,7 @@ from tools.room.core import Room
 from tools.room.orders import Dispatch, OrderBook
 from tools.room.sqlite import SqliteStore
 from tools.room.store import StoreError
+from tools.room.updates import UpdateBook, Updates
 
 QUEUE = 10000  # messages of at most 8 KB; full, the network thread waits and so does the broker
 MAX_BATCH = 1000  # messages in one transaction
@@ -76,8 +77,10 @@ class Server:
         """Raises ServeError or StoreError where it cannot start."""
         store = SqliteStore(self._file.database)
         book = OrderBook(self._file.database)
+        releases = UpdateBook(self._file.database)
         try:
-            self.room = Room(store, self._file, Dispatch(book, store))
+            updates = Updates(releases, book)
+            self.room = Room(store, self._file, Dispatch(book, store), updates)
             self._mqtt = self._client(self._file.mqtt)
             self._mqtt.connect_async(
                 self._file.mqtt.host, self._file.mqtt.port, self._file.mqtt.keepalive_s
@@ -88,6 +91,7 @@ class Server:
             finally:
                 self._farewell()
         finally:
+            releases.close()
             book.close()
             store.close()
         self._keep_status()
@@ -99,6 +103,7 @@ class Server:
             "vehicles": len(self.room.keys.vehicles) if self.room else 0,
             "counters": {**self.counters, **(self.room.counters if self.room else {})},
             "orders": self.room.dispatch.counters if self.room else {},
+            "updates": self.room.updates.counters if self.room else {},
         }
 
     # The writer

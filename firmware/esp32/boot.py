@@ -1,0 +1,18 @@
+"""Runs first at each start: the boot code chooses a slot, and its files come first in sys.path.
+
+On the unix port PATROL_ROOT names the folder of the slots: a virtual gateway is
+
+    PATROL_ROOT=... MICROPYPATH=firmware/esp32:.frozen micropython -c "import boot, main" --config FILE
+"""  # noqa: E501 one line to copy
+
+import os
+import sys
+
+ROOT = os.getenv("PATROL_ROOT", "/") if hasattr(os, "getenv") else "/"
+sys.path.insert(0, ROOT)
+
+from slotboot import choose  # noqa: E402
+from slottree import Tree, new_hash  # noqa: E402
+
+slot = choose(Tree(ROOT), new_hash)
+sys.path[0] = ("" if ROOT == "/" else ROOT) + "/" + slot + "/app"
