@@ -276,7 +276,7 @@ def release(*arguments):
 
 
 def test_a_revoked_vehicle_gets_no_further(make):
-    system = make(SLOW_BYTES)
+    system = make(SLOW_BYTES // 2)
     system.start_agent()
     acknowledged(system, 3)
     backlog = gather_backlog(system, 4)

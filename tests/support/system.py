@@ -85,13 +85,17 @@ class System:
         return self._running.pop("agent").stop(60)
 
     def _start_agent(self, name, config, drain, is_to_run=True):
-        program, where = [sys.executable, "-m", "agent"], {}
-        if self._interpreter == "micropython":
-            program, where = micropython_agent(self._heap)
+        program, where = self._agent_program()
         arguments = ["--config", str(config), "--attached", "--status", "0.2"]
         child = self._start(name, [*program, *arguments, "--drain", str(drain)], **where)
         if is_to_run:
             child.first_line()
+
+    def _agent_program(self):
+        """(command without arguments, where it runs as options of Popen)"""
+        if self._interpreter == "micropython":
+            return micropython_agent(self._heap)
+        return [sys.executable, "-m", "agent"], {}
 
     def agent_log(self):
         """What the agent that runs now has said to people."""

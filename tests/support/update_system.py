@@ -149,24 +149,19 @@ class UpdateSystem(System):
         command = [script, str(self.bent), "--dir", str(self.room_folder), "--attached"]
         self._start("room", [sys.executable, *command])
 
-    def _start_agent(self, name, config, drain):
-        environment = {"PATH": "/usr/bin:/bin", "PATROL_DIE": str(self._die)}
-        if self._interpreter == "micropython":
-            program = [
-                micropython.find(),
-                "-X",
-                f"heapsize={self._heap}",
-                "-c",
-                "import boot, main",
-            ]
-            environment["MICROPYPATH"] = f"{ROOT / 'firmware/esp32'}:.frozen"
-            environment["PATROL_ROOT"] = str(self.root)
-        else:
+    def start_agent(self, drain=30):
+        """A release may end before it has said anything."""
+        super().start_agent(drain, is_to_run=False)
+
+    def _agent_program(self):
+        where = {"env": {"PATH": "/usr/bin:/bin", "PATROL_DIE": str(self._die)}, "cwd": self.folder}
+        if self._interpreter != "micropython":
             launcher = ROOT / "firmware/pi/launcher.py"
-            program = [sys.executable, "-B", str(launcher), str(self.root)]
-        arguments = ["--config", str(config), "--attached", "--status", "0.2"]
-        command = [*program, *arguments, "--drain", str(drain)]
-        self._start(name, command, cwd=self.folder, env=environment)
+            return [sys.executable, "-B", str(launcher), str(self.root)], where
+        where["env"]["MICROPYPATH"] = f"{ROOT / 'firmware/esp32'}:.frozen"
+        where["env"]["PATROL_ROOT"] = str(self.root)
+        heap = ["-X", f"heapsize={self._heap}"]
+        return [micropython.find(), *heap, "-c", "import boot, main"], where
 
     def tend(self):
         """Starts the agent whenever it has ended, whatever the reason."""
