@@ -232,6 +232,7 @@ class Vehicle:
         self.ledger.began[self.session.sid] = self.world.utc() - self.now()
         self.keep(self.journal.begin, self.session)
         self.uplink.set_session(self.session)
+        self.recorder.new_session()
         self.scheduler.trace(self.name, "session", self.session.sid.hex(), boot)
 
     def keep(self, action, *arguments):
