@@ -39,11 +39,11 @@ def test_table(scene):
     assert scene.order("ping")["link"] == "online"
 
     # Believed, for the room's keys have sealed them, and of no effect.
-    left = scene.status()["left"]
     taken = scene.counter("vehicle", "inbox.received")
     sent = down.of_sessions_that_are_none(scene)
     scene.wait(lambda: scene.counter("vehicle", "inbox.received") >= taken + sent, 10, "taken")
-    assert scene.status()["left"] >= left - 2
+    # The vehicle is asked first: the room may have got more since.
+    assert scene.status()["acknowledged"] <= len(scene.received())
 
     lost = down.lost_after_puback(scene)
     scene.goes_on(2 * lost)
