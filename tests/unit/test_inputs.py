@@ -3,7 +3,7 @@
 import os
 
 from agent.port.inputs import FileInputs
-from agent.vehicle.inputs import DEBOUNCE_MS, Inputs
+from agent.vehicle.inputs import DEBOUNCE_MS, MAX_CHANGES, STUCK_MS, Inputs
 from tests.support.files import temporary
 
 
@@ -69,6 +69,56 @@ def test_inputs_do_not_disturb_each_other():
     inputs.feed({"siren": True, "panic": False}, 0)
     assert inputs.feed({"siren": True, "panic": True}, 50) == [("panic", True), ("siren", True)]
     assert inputs.feed({"siren": True}, 100) == []
+
+
+def test_a_supply_that_fails_counts_at_once():
+    inputs = Inputs()
+    assert feed(inputs, "power_fail", [True]) == [(0, True)]
+
+
+def test_a_loose_contact_is_told_a_few_times_a_minute_and_then_as_it_is():
+    inputs = Inputs()
+    feed(inputs, "ignition", [True] * 8)
+    told = feed(inputs, "ignition", ([False] * 10 + [True] * 10) * 150, start=100)
+    minutes = [0] * 4
+    for t, _ in told:
+        minutes[(t - 150) // 60000] += 1
+    assert minutes[0] == MAX_CHANGES and sum(minutes) == len(told) == MAX_CHANGES
+    # The last level that holds is told, if late.
+    assert feed(inputs, "ignition", [False] * 100, step=1000, start=31000) == [(61000, False)]
+
+
+def test_panic_is_never_held_back():
+    inputs = Inputs()
+    told = feed(inputs, "panic", ([True] * 10 + [False] * 10) * 50)
+    assert len(told) == 100
+
+
+def test_an_input_that_is_on_for_too_long_is_stuck_and_told_once():
+    inputs = Inputs()
+    limit = STUCK_MS["panic"]
+    feed(inputs, "panic", [True] * 2)
+    assert inputs.stuck(limit - 1) == [] and inputs.newly_stuck(limit - 1) == []
+    assert inputs.stuck(limit) == ["panic"] and inputs.newly_stuck(limit) == ["panic"]
+    assert inputs.stuck(limit + 1) == ["panic"] and inputs.newly_stuck(limit + 1) == []
+    feed(inputs, "panic", [False] * 8, start=limit + 100)
+    assert inputs.stuck(limit + 200) == []
+    feed(inputs, "panic", [True] * 2, start=limit + 300)
+    assert inputs.newly_stuck(2 * limit + 300) == ["panic"]
+
+
+def test_an_ignition_is_never_stuck():
+    inputs = Inputs()
+    feed(inputs, "ignition", [True] * 8)
+    assert inputs.stuck(10**10) == []
+
+
+def test_an_input_that_woke_the_gateway_is_on_until_it_is_seen_off():
+    inputs = Inputs()
+    inputs.woke("panic", 0)
+    assert inputs.level("panic") is True
+    assert feed(inputs, "panic", [True] * 8) == []
+    assert feed(inputs, "panic", [False] * 8, start=100) == [(150, False)]
 
 
 def test_inputs_are_files_that_hold_0_or_1():
