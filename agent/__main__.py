@@ -165,6 +165,9 @@ async def _run(app, options):
         port.restart()
     if app.is_wiping:
         _erase(app.config_path, app.config, app.journal.storage)
+    if app.powering and app.powering.rest:
+        _print_summary(app)
+        port.sleep(*app.powering.rest)
 
 
 def _print_summary(app):
@@ -178,6 +181,7 @@ def main(argv):
     if "--help" in argv or "-h" in argv:
         print(USAGE)
         return 0
+    port.sleep_on()
     try:
         options = arguments(argv)
     except UsageError as e:

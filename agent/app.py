@@ -61,8 +61,9 @@ class App:
         self.gps = self._positioning(config) if config["gps"] else None
         self.privacy = None  # while nothing asks for it
         self.inputs = Inputs()
-        self._levels = port.Inputs(_present(config["inputs"] or {}))
-        self._watchdog = port.Watchdog()
+        wired = _present(config["inputs"] or {})
+        self._levels = port.Inputs(wired)
+        self._watchdog = port.Watchdog(config["power"] and config["power"]["watchdog"])
         self._rtc = port.Rtc()
         self._rtc_at = 0  # when it is looked at, or set, next
         kept = config["journal"]
@@ -86,6 +87,7 @@ class App:
         self.uplink.on_order = self.ordering.take
         self.updating = self._updating(config) if config["update"] else None
         self.settings = None  # of `settings.py`, while they are on trial or their outcome is untold
+        self.powering = self._powering(config["power"], wired) if config["power"] else None
         self.is_restarting = self.is_wiping = False
         self.session = None
         self._is_renewing = False  # a new session is due whatever the old one's age
@@ -107,6 +109,11 @@ class App:
         return Budget(
             self.journal.storage, mqtt["budget_bytes_per_day"], mqtt["budget_floor_bytes"]
         )
+
+    def _powering(self, config, wired):
+        from agent.powering import Powering  # a gateway that never sleeps pays nothing for it
+
+        return Powering(self, config, wired, self._record, self._event)
 
     def _positioning(self, config):
         not_before = config["time"]["not_before_utc_ms"]
@@ -138,7 +145,12 @@ class App:
         left = self.journal.recover()
         self.log.line(self.now(), "journal: %d frames of earlier sessions to deliver" % left)
         await self._new_session()
-        self._event("boot", self.session.boot, VERSION, port.NAME)
+        cause = port.wake_cause(self.powering.sources() if self.powering else [])
+        if self.powering:
+            cause = self.powering.begin(cause, self.now())
+        self._event("boot", self.session.boot, VERSION, port.NAME, cause)
+        if self.powering:
+            self.powering.start(self.now())
         self.ordering.start(self.now())
         if self.updating:
             self.updating.start()
@@ -190,12 +202,15 @@ class App:
 
     async def finish(self, drain_ms):
         """Records no more, waits up to `drain_ms` for the room, leaves a clean journal."""
+        is_to_rest = self.powering and self.powering.rest
         for part, task in self._tasks:
-            if part != "link":
+            if part != "link" and not (is_to_rest and part == "inputs"):
                 task.cancel()
         self.tracking.end()
-        self._event("stop", "asked to")
+        self._event("stop", "asleep" if is_to_rest else "asked to")
         self._is_over = True
+        if self.powering:
+            drain_ms = self.powering.drain_ms(drain_ms)
         self._keep(self.recorder.flush, self.now())
         end = self.now() + drain_ms
         while self.journal.frames_left() and self.now() < end:
@@ -207,6 +222,8 @@ class App:
         self._keep(self.journal.close)
         if self.budget:
             self.budget.close()
+        if self.powering and self.powering.ended():
+            self.is_restarting = True
         self.log.line(self.now(), "stopped: %d frames left" % self.journal.frames_left())
 
     def _spawn(self, part, job):
@@ -266,6 +283,8 @@ class App:
                 self.gps.poll(now)
             if self.obd:
                 self.obd.ignition(self.inputs.level("ignition"))
+            if self.powering:
+                self.powering.poll(now)
             self._poll_records(now)
             self._keep(self.journal.poll, now)
             if now >= self._rtc_at:
@@ -284,6 +303,8 @@ class App:
             now = self.now()
             for name, level in self.inputs.feed(self._levels.read(), now):
                 self._on_input(name, level, now)
+            for name in self.inputs.newly_stuck(now):
+                self._event("input_stuck", name)
             await asyncio.sleep(_INPUTS_MS / 1000)
         await self._stopping.wait()
 
@@ -326,6 +347,8 @@ class App:
             self.tracking.fix(fix, self.clock.gnss(fix.utc, fix.t, self._lateness()))
             if self.obd and fix.speed is not None and fix.speed > _MOVING:
                 self.obd.moving()
+            if self.powering and fix.speed is not None:
+                self.powering.gps_speed(fix.speed, self.now())
 
     def _lateness(self):
         """ms from an epoch to when its first sentence has come."""
@@ -346,7 +369,8 @@ class App:
     def _on_value(self, signal, raw, t):
         if signal == _SPEED:
             self._on_speed(raw * 250 // 9, t)  # km/h to cm/s
-        self.tracking.value(signal, raw, t)
+        if not self.powering or self.powering.value(signal, raw, t):
+            self.tracking.value(signal, raw, t)
 
     def _on_condition(self, name, t, *fields):
         if name in ("dtc", "freeze_frame"):
@@ -371,6 +395,8 @@ class App:
             self.tracking.something_happened()
             self._event(name, int(level))
         self.tracking.urge(self._urgent(), now)
+        if self.powering:
+            self.powering.input(name, level, now)
 
     def _urgent(self):
         """The profile that the inputs ask for: panic's goes before the siren's."""
@@ -398,6 +424,11 @@ class App:
         """Ends; whoever runs the agent then erases the secrets (`update/wipe.py`)."""
         self.is_wiping = True
         self.stop()
+
+    def flush(self, now):
+        """All that was recorded is on the medium and goes out."""
+        self._keep(self.recorder.flush, now)
+        self.uplink.wake()
 
     def restart(self):
         """Ends cleanly; whoever runs the agent starts it anew."""
@@ -450,6 +481,8 @@ class App:
             found["gps_quality"] = self.gps.quality.counters
         if self.obd:
             found["obd"] = self.obd.counters
+        if self.powering:
+            found["power"] = self.powering.counters
         return found
 
 

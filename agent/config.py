@@ -120,6 +120,28 @@ SCHEMA = {
             "ignition": Key("str", None, 1, 255, null=True),
             "off_duty": Key("str", None, 1, 255, null=True),
             "confirm": Key("str", None, 1, 255, null=True),
+            "door": Key("str", None, 1, 255, null=True),
+            "tamper": Key("str", None, 1, 255, null=True),
+            "power_fail": Key("str", None, 1, 255, null=True),
+        }
+    ),
+    # Null: the gateway never sleeps. Defaults and their sources: docs/power.md.
+    "power": Optional(
+        {
+            # A file that holds mV, or a chip's '<pin>:<numerator>:<denominator>'; null: OBD tells.
+            "battery": Key("str", None, 1, 255, null=True),
+            "battery_v": Key("int", 12, choices=(12, 24)),
+            "cutout_mv": Key("int", None, 9000, 28000, null=True),  # null: 12200 for each 12 V
+            "cutout_s": Key("int", 240, 10, 3600),
+            "idle_s": Key("int", 60, 5, 3600),
+            "linger_s": Key("int", 1800, 0, 604800),
+            "alarm_s": Key("int", 600, 1, 86400),
+            "heartbeat_s": Key("int", 21600, 0, 604800),  # 0: none
+            "heartbeat_awake_s": Key("int", 120, 10, 3600),
+            "send_s": Key("int", 300, 0, 86400),
+            "fail_ms": Key("int", 2000, 0, 60000),
+            # A chip's pin that an external watchdog wants to see move every 10 minutes.
+            "watchdog": Key("str", None, 1, 3, null=True),
         }
     ),
     "journal": {

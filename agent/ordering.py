@@ -51,6 +51,10 @@ class Ordering:
             self._begin()
             self._duties.use_zones(now)
 
+    def is_busy(self):
+        """True while an order is under way or waits."""
+        return bool(self._under_way) or bool(self._orders and self._orders.is_waiting())
+
     def _begin(self):
         if self._orders is not None:
             return

@@ -38,7 +38,7 @@ LANES = (
 # Events: name, code, and in the comment what its fields mean. Codes are part of the wire and never
 # reused. (Comments, as a chip pays for each text.)
 EVENT_CODES = {
-    "boot": 1,  # boot counter, version, port name
+    "boot": 1,  # boot counter, version, port name, what began it (`port.wake_cause`)
     "panic": 2,  # 1 pressed, 0 released
     "siren": 3,  # 1 on, 0 off
     "light_bar": 4,  # 1 on, 0 off
@@ -88,6 +88,12 @@ EVENT_CODES = {
     "room_key": 61,  # id of the key that this session is sealed to, version of the set
     "message_read": 62,  # number of the order that brought it
     "off_duty": 63,  # 1 the crew is off duty: neither place nor driving are recorded; 0 no more
+    # Power and inputs (`agent/vehicle/power.py`, `agent/vehicle/inputs.py`).
+    "power": 64,  # driving, idle, parked or asleep; why
+    "door": 65,  # 1 open, 0 closed
+    "tamper": 66,  # 1 the gateway is opened or moved, 0 no more
+    "power_fail": 67,  # 1 the supply fails, 0 it is back
+    "input_stuck": 68,  # name of an input that is on for longer than anybody means it to be
 }
 # Those that go out at once and are lost last; all others are breadcrumbs.
 _ALERTS = (
@@ -106,6 +112,8 @@ _ALERTS = (
     "room_key",
     "message_read",
     "off_duty",
+    "tamper",
+    "power_fail",
 )
 
 

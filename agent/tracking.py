@@ -43,6 +43,7 @@ class Tracking:
         self._usual = config["profile"]
         self._urgent = None  # the profile that the inputs ask for, or None
         self._ordered = None  # the one that the room asks for, or None
+        self._resting = None  # the one of a car that is parked, or None
         self.reporting = Reporting(self._profiles[self._usual])
         self.zones = self._made_zones(config["zones"])
         self.driving = Driving()
@@ -130,6 +131,11 @@ class Tracking:
         self._urgent = name
         self._choose(now)
 
+    def rest(self, is_resting, now):
+        """A parked car has a profile of its own; it goes before the zone's and the usual one."""
+        self._resting = "parked" if is_resting else None
+        self._choose(now)
+
     def order(self, name, now):
         """The room asks for a profile that goes before the zone's and the usual one; None: no more.
         KeyError where there is none of that name."""
@@ -211,7 +217,8 @@ class Tracking:
 
     def _choose(self, now):
         """The profile and the speed limit in force: the smallest zone's go before the usual."""
-        name = self._urgent or self._ordered or self.zones.profile() or self._usual
+        wanted = self._urgent or self._ordered or self._resting
+        name = wanted or self.zones.profile() or self._usual
         if self.profile.name != name:
             self.reporting.use(self._profiles[name])
             if not self.is_private:

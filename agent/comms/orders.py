@@ -75,6 +75,10 @@ class Orders:
         self._waiting.append(Order(id_, deadline, name, arguments))
         self._tell(id_, RECEIVED, "")
 
+    def is_waiting(self):
+        """True while there are orders that `next` will give, or has let go of."""
+        return bool(self._waiting)
+
     def next(self, now):
         """The oldest that is still in time; it counts as running."""
         while self._waiting:

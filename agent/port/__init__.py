@@ -13,10 +13,14 @@ packb, unpackb  msgpack
 uptime_ms       integer milliseconds since an arbitrary start, never stepping back
 mqtt_client     an MQTT connection (see `agent/comms/mqtt.py` for the interface)
 Inputs          levels of the car's inputs
+Battery         the battery's voltage by a measurement of its own: `read()` gives mV or None
 Rtc             the machine's own clock: `read()` gives (UTC ms, uncertainty ms) or None,
                 `write(utc)` sets it
 Watchdog        fed by a healthy agent
 restart         starts the agent anew
+wake_cause      what began this run: the name of an input, 'timer', or the kind of start
+sleep           ends this run until an input or the timer wakes the machine; does not return
+sleep_on        called first of all: goes back to sleep where nothing asked for the agent
 forget          takes a module out of memory that nobody uses any more
 wait            waits for an asyncio.Event at most so many milliseconds
 read_stdin      awaits a chunk of standard input, b"" at its end
@@ -42,6 +46,7 @@ from agent.port.errors import (  # noqa: F401
 
 NAME = _impl.NAME
 Aead = _impl.Aead
+Battery = _impl.Battery
 Inputs = _impl.Inputs
 Rtc = _impl.Rtc
 Storage = _impl.Storage
@@ -55,9 +60,12 @@ random_bytes = _impl.random_bytes
 read_stdin = _impl.read_stdin
 restart = _impl.restart
 sha256 = _impl.sha256
+sleep = _impl.sleep
+sleep_on = _impl.sleep_on
 unpackb = _impl.unpackb
 uptime_ms = _impl.uptime_ms
 wait = _impl.wait
+wake_cause = _impl.wake_cause
 x25519 = _impl.x25519
 x25519_steps = _impl.x25519_steps
 

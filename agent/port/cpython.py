@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
-from agent.port.errors import AeadError, PortError, UartError
+from agent.port.errors import ASLEEP, WAKE_VARIABLE, AeadError, PortError, UartError
+from agent.port.inputs import FileBattery as Battery  # noqa: F401
 from agent.port.inputs import FileInputs as Inputs  # noqa: F401
 from agent.port.kernel_clock import clock_error_ms
 from agent.port.storage import FileStorage
@@ -171,7 +172,7 @@ class Rtc:
 class Watchdog:
     """systemd's watchdog (sd_notify); silent where the service manager asks for none."""
 
-    def __init__(self):
+    def __init__(self, pin=None):
         self._address = os.environ.get("NOTIFY_SOCKET", "").replace("@", "\0", 1)
 
     def feed(self):
@@ -191,6 +192,22 @@ def forget(name):
 def restart():
     """Starts this very program anew, in this process."""
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def wake_cause(sources):
+    """Who starts the agent says it in the environment; a restart by itself has no cause."""
+    return os.environ.pop(WAKE_VARIABLE, "start")
+
+
+def sleep(ms, sources, watchdog):
+    """The machine is the service manager's to shut down: this exit code asks for it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ASLEEP)  # sys.exit would wait for the thread that reads standard input
+
+
+def sleep_on():
+    """Nothing: whoever started the agent wants it."""
 
 
 def mqtt_client_class():

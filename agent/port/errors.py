@@ -1,4 +1,8 @@
-"""Errors of the machine below: each names the thing that failed in one line."""
+"""Errors of the machine below: each names the thing that failed in one line. And how an agent that
+is a process ends and begins its rest."""
+
+ASLEEP = 80  # exit code: power may go; beyond those of sysexits.h
+WAKE_VARIABLE = "PATROL_WAKE"  # of the environment: what woke the machine, as `port.wake_cause`
 
 
 class PortError(Exception):

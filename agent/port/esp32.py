@@ -1,9 +1,11 @@
 """MicroPython on the ESP32 family."""
 
 import asyncio
+import json
 import sys
 import time
 
+import esp32
 import machine
 
 from agent.const import const
@@ -35,6 +37,10 @@ _EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
 # The RTC runs on through deep sleep by an RC oscillator; what it is off after a night's sleep.
 _RTC_UNCERTAINTY_MS = const(60000)
 _WATCHDOG_MS = const(30000)  # longer than the slowest TLS handshake
+# The external watchdog (TPL5010) waits 10 minutes, asleep or awake; the RC oscillator that times
+# a deep sleep may be 5 % slow.
+_NAP_MS = const(540000)
+_ADC_READINGS = const(8)  # averaged: the converter is noisy
 
 
 class Uart:
@@ -93,13 +99,110 @@ class Rtc:
         machine.RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
 
 
+class Battery:
+    """`source` is '<pin>:<numerator>:<denominator>' of the divider before the converter's pin."""
+
+    def __init__(self, source):
+        pin, over, under = source.split(":")
+        self._adc = machine.ADC(machine.Pin(int(pin)), atten=machine.ADC.ATTN_11DB)
+        self._over = int(over)
+        self._under = int(under) * 1000 * _ADC_READINGS
+
+    def read(self):
+        """mV."""
+        total = 0
+        for _ in range(_ADC_READINGS):
+            total += self._adc.read_uv()
+        return total * self._over // self._under
+
+
 class Watchdog:
-    def __init__(self):
+    """The chip's own, and where the board has one, an external one on a pin."""
+
+    def __init__(self, pin=None):
         self._wdt = machine.WDT(timeout=_WATCHDOG_MS)
+        self._pin = None if pin is None else machine.Pin(int(pin), machine.Pin.OUT, value=0)
 
     def feed(self):
         self._wdt.feed()
+        if self._pin:
+            self._pin(1)
+            self._pin(0)
 
 
 def restart():
     machine.reset()
+
+
+# Deep sleep
+
+
+def wake_cause(sources):
+    """`sources` as of `sleep`."""
+    cause = machine.reset_cause()
+    if cause != machine.DEEPSLEEP_RESET:
+        names = {
+            machine.PWRON_RESET: "power",
+            machine.HARD_RESET: "reset",
+            machine.WDT_RESET: "watchdog",
+            machine.SOFT_RESET: "restart",
+        }
+        return names.get(cause, "start")
+    reason = machine.wake_reason()
+    if reason == machine.TIMER_WAKE:
+        return "timer"
+    low, high = _wires(sources)
+    if reason == machine.EXT0_WAKE and low:
+        return low[0]
+    levels = Inputs(dict(high)).read()
+    for name, _ in high:
+        if levels[name] or len(high) == 1:
+            return name
+    return "input"  # it is off again: which one it was nobody knows
+
+
+def _wires(sources):
+    """(the one input that wakes by falling, or None; those that wake by rising): ext0 takes one pin
+    of either level, ext1 several of which any may rise. More that fall cannot wake this chip."""
+    low = [source for source in sources if source[1].startswith("!")]
+    return (low[0] if low else None), [s for s in sources if not s[1].startswith("!")]
+
+
+def sleep(ms, sources, watchdog):
+    """Deep sleep: RAM is lost, the agent starts anew. `sources`: [name, pin as in Inputs] of what
+    wakes, the most important first; ms 0: no timer; watchdog: pin of the external one, or None."""
+    nap = ms
+    if watchdog is not None:
+        pin = machine.Pin(int(watchdog), machine.Pin.OUT, value=0)
+        pin(1)
+        pin(0)
+        if not 0 < ms <= _NAP_MS:
+            nap = _NAP_MS
+    left = None if nap == ms else max(0, ms - nap)
+    machine.RTC().memory(json.dumps([left, sources, watchdog]).encode())
+    low, high = _wires(sources)
+    if low:
+        esp32.wake_on_ext0(_pin(low), esp32.WAKEUP_ALL_LOW)
+    if high:
+        esp32.wake_on_ext1([_pin(source) for source in high], esp32.WAKEUP_ANY_HIGH)
+    if nap:
+        machine.deepsleep(nap)
+    machine.deepsleep()
+
+
+def _pin(source):
+    return machine.Pin(int(source[1].lstrip("!")), machine.Pin.IN, machine.Pin.PULL_UP)
+
+
+def sleep_on():
+    """The rest of a sleep that was only interrupted for the external watchdog."""
+    if machine.reset_cause() != machine.DEEPSLEEP_RESET:
+        return
+    if machine.wake_reason() != machine.TIMER_WAKE:
+        return
+    try:
+        left, sources, watchdog = json.loads(machine.RTC().memory())
+    except (ValueError, TypeError):
+        return  # it was not this agent that went to sleep
+    if left is not None:
+        sleep(left, sources, watchdog)

@@ -1,11 +1,13 @@
 """MicroPython's unix port: the agent as it runs on the chip, on a PC."""
 
 import asyncio
+import os
 import sys
 import termios
 
 from agent.const import const
-from agent.port.errors import UartError
+from agent.port.errors import ASLEEP, WAKE_VARIABLE, UartError
+from agent.port.inputs import FileBattery as Battery  # noqa: F401
 from agent.port.inputs import FileInputs as Inputs  # noqa: F401
 from agent.port.micropython import (  # noqa: F401
     Aead,
@@ -106,9 +108,26 @@ class Rtc:
 class Watchdog:
     """A PC under test has none."""
 
+    def __init__(self, pin=None):
+        pass
+
     def feed(self):
         pass
 
 
 def restart():
     sys.exit(75)  # EX_TEMPFAIL: who started the agent starts it again
+
+
+def wake_cause(sources):
+    """Who starts the agent says it in the environment."""
+    return os.getenv(WAKE_VARIABLE) or "start"
+
+
+def sleep(ms, sources, watchdog):
+    """Who started the agent looks after the rest: it reads what is wanted beside the journal."""
+    sys.exit(ASLEEP)
+
+
+def sleep_on():
+    """Nothing: whoever started the agent wants it."""

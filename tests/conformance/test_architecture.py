@@ -39,6 +39,7 @@ LAYERS = (
         "agent.condition",
         "agent.settings",
         "agent.updating",
+        "agent.powering",
     ),
     ("agent.changes", "agent.upkeep"),
     ("agent.duties",),

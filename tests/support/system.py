@@ -9,7 +9,8 @@ import time
 
 from agent import port
 from agent.comms import segment
-from tools import provision
+from agent.port.errors import ASLEEP, WAKE_VARIABLE
+from tools import interpreter, provision
 from tools.demo import run as demo
 from tools.demo.children import Child, micropython_agent
 from tools.demo.received import Received
@@ -75,17 +76,20 @@ class System:
         command = ["-m", "tools.room", "serve", "--dir", str(self.room_folder), "--attached"]
         self._start("room", [sys.executable, *command])
 
-    def start_agent(self, drain=30, is_to_run=True):
-        """is_to_run: it is expected to; else it may end at once."""
-        self._start_agent("agent", self._config, drain, is_to_run)
+    def start_agent(self, drain=30, is_to_run=True, woken=None):
+        """is_to_run: it is expected to; else it may end at once. woken: what ended the machine's
+        rest, as who powers it up tells the agent."""
+        self._start_agent("agent", self._config, drain, is_to_run, woken)
 
     def exit_code(self):
         """Of an agent that ends by itself."""
         # Closed input ends nothing here, but CPython waits for it at its end.
         return self._running.pop("agent").stop(60)
 
-    def _start_agent(self, name, config, drain, is_to_run=True):
+    def _start_agent(self, name, config, drain, is_to_run=True, woken=None):
         program, where = self._agent_program()
+        if woken:
+            where["env"] = {**(where.get("env") or interpreter.environment()), WAKE_VARIABLE: woken}
         arguments = ["--config", str(config), "--attached", "--status", "0.2"]
         child = self._start(name, [*program, *arguments, "--drain", str(drain)], **where)
         if is_to_run:
@@ -134,6 +138,14 @@ class System:
                 self._summary = json.loads(line)["summary"]
                 return self._summary
         raise AssertionError("the agent gave no summary:\n" + child.log_text())
+
+    def wait_asleep(self, seconds):
+        """Until the agent has ended for a rest: what it has left beside the journal."""
+        child = self._running["agent"]
+        self.wait(lambda: not child.is_running(), seconds, "the agent's rest")
+        assert child.process.returncode == ASLEEP, child.log_text()
+        self._running.pop("agent").stop()
+        return json.loads((self.journal / "rest.json").read_text())
 
     def tend(self):
         """Does what a service manager does: starts the agent that asked for it by its exit code.

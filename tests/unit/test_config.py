@@ -125,7 +125,14 @@ def test_groups_may_be_left_out_or_null():
         "ignition": None,
         "off_duty": None,
         "confirm": None,
+        "door": None,
+        "tamper": None,
+        "power_fail": None,
     }
+    assert config.check(changed("power", None))["power"] is None
+    power = config.check(changed("power", {}))["power"]
+    assert (power["linger_s"], power["heartbeat_s"], power["battery_v"]) == (1800, 21600, 12)
+    assert error(changed("power.battery_v", 18)) == "power.battery_v: 18 is none of 12, 24"
 
 
 def test_a_missing_key_is_named():
@@ -144,8 +151,8 @@ def test_an_unknown_key_is_named_with_those_that_are_known():
         "set_baud, sky"
     )
     assert error(changed("speed", 1)) == (
-        "unknown key speed; known are gps, inputs, journal, keys, mqtt, obd, orders, reporting, "
-        "time, update, vehicle"
+        "unknown key speed; known are gps, inputs, journal, keys, mqtt, obd, orders, power, "
+        "reporting, time, update, vehicle"
     )
     for path in ("keys.x", "mqtt.x", "mqtt.tls.x", "obd.x", "inputs.x", "journal.x", "time.x"):
         assert error(changed(path, 1)).startswith("unknown key %s; known are " % path)
