@@ -149,8 +149,8 @@ class App:
         if self.powering:
             cause = self.powering.begin(cause, self.now())
         self._event("boot", self.session.boot, VERSION, port.NAME, cause)
-        if self.powering:
-            self.powering.start(self.now())
+        if self.powering and self.powering.woken_by():
+            self._on_woken(self.powering.woken_by())
         self.ordering.start(self.now())
         if self.updating:
             self.updating.start()
@@ -397,6 +397,14 @@ class App:
         self.tracking.urge(self._urgent(), now)
         if self.powering:
             self.powering.input(name, level, now)
+
+    def _on_woken(self, name):
+        """It is on until the input says otherwise; where none is wired it is told alone."""
+        if self._config["inputs"] and self._config["inputs"][name] is not None:
+            self.inputs.woke(name, self.now())
+            self._on_input(name, True, self.now())
+        else:
+            self._event(name, 1)
 
     def _urgent(self):
         """The profile that the inputs ask for: panic's goes before the siren's."""

@@ -49,8 +49,7 @@ class Powering:
         self._volts = None  # the newest reading
         self._volts_at = 0
         self._beat_at = None  # a heartbeat whose position is not recorded yet
-        self._late = None  # what came after the machine had decided
-        self._is_late_told = False
+        self._late = None  # what came while the agent ended
         self._is_ending = False  # nothing more is recorded
         self._cause = None
         self.holds = [lambda: "order" if app.ordering.is_busy() else None]
@@ -65,27 +64,19 @@ class Powering:
         late = kept.get("late")
         if late in _WAKES:
             cause = late
-            self._is_late_told = bool(kept.get("told"))
             self._keep({})  # once
         self._cause = cause
         settings = {"battery_v": self._config["battery_v"], "fail_ms": self._config["fail_ms"]}
         settings["cutout_mv"] = self._config["cutout_mv"]
         for name in _MILLISECONDS:
             settings[name + "_ms"] = self._config[name + "_s"] * 1000
-        self._power = power.Power(settings, cause, bool(kept.get("low")), now)
+        low, failed = bool(kept.get("low")), bool(kept.get("failed"))
+        self._power = power.Power(settings, cause, low, failed, now)
         return cause
 
-    def start(self, now):
-        """After the first record: what woke the gateway may be over before it is looked at."""
-        name = self._cause
-        if name not in power.ALARMS:
-            return
-        if name in self._inputs:
-            self._app.inputs.woke(name, now)
-            self._power.feed(name, True, now)
-        if not self._is_late_told:
-            self._event(name, 1)
-        self._is_late_told = False
+    def woken_by(self):
+        """The alarm that ended the rest, or None: it may be over before the input is looked at."""
+        return self._cause if self._cause in power.ALARMS else None
 
     def sources(self):
         """[[name, source], ...] of the inputs that can wake, the most important first."""
@@ -103,12 +94,17 @@ class Powering:
         anew at once, and finds what it was."""
         if self.rest is None:
             return False
+        for name, _ in self.rest[1]:
+            if self._late is None and self._app.inputs.level(name):
+                self._late = name
         if self._late is not None:
-            self._keep({"late": self._late, "told": self._is_late_told})
+            self._keep({"late": self._late})
             self.rest = None
             return True
         ms, sources, _ = self.rest
-        self._keep({"ms": ms, "wake": [s[0] for s in sources], "low": self._power.is_low})
+        kept = {"ms": ms, "wake": [source[0] for source in sources]}
+        kept["low"], kept["failed"] = self._power.is_low, self._power.is_failing
+        self._keep(kept)
         return False
 
     def _read(self):
@@ -123,9 +119,9 @@ class Powering:
         return kept if isinstance(kept, dict) else {}
 
     def _keep(self, kept):
-        """ms: of the timer, 0: none; wake: names of inputs; low: the battery is. late: an input
-        that came too late to stop the agent's end, and stands for the cause of the next start;
-        told: it is in a record."""
+        """ms: of the timer, 0: none; wake: names of inputs; low: the battery is; failed: the supply
+        has. late: an input that came too late to stop the agent's end, and stands for the cause of
+        the next start."""
         try:
             self._app.journal.storage.replace(KEPT, json.dumps(kept).encode())
         except port.StorageError as e:
@@ -135,9 +131,8 @@ class Powering:
 
     def input(self, name, level, now):
         self._power.feed(name, level, now)
-        if self.rest and level and name in _WAKES:
+        if self._is_ending and level and name in _WAKES:
             self._late = name
-            self._is_late_told = not self._is_ending
 
     def gps_speed(self, speed, now):
         self._power.feed("gps_speed", speed, now)

@@ -63,9 +63,10 @@ DEFAULTS = {
 
 class Power:
     """settings: as DEFAULTS; cause: what ended the rest before: a name of ALARMS, "ignition",
-    TIMER, or what kind of start it was; was_low: the battery was low when that rest began."""
+    TIMER, or what kind of start it was. Of that rest: was_low: the battery was low; had_failed: it
+    began because the supply failed."""
 
-    def __init__(self, settings, cause, was_low, now):
+    def __init__(self, settings, cause, was_low, had_failed, now):
         self._settings = s = dict(DEFAULTS)
         s.update(settings)
         scale = s["battery_v"] // 12
@@ -88,6 +89,9 @@ class Power:
         self._roused = None  # an alarm, or the supply's return, that a rest must end for
         self._failing_at = None  # since when the supply fails
         self._is_new_failure = False
+        # No store lasts from then until now: an input that still says so lies. A broken wire must
+        # not end the agent once a minute for ever.
+        self._is_fail_ignored = had_failed
         self._has_left = False  # "sleep" was given
         self._beat_at = now  # the last heartbeat
         self._is_beating = cause == TIMER
@@ -174,10 +178,12 @@ class Power:
 
     def _fail(self, level, now):
         if level:
-            if self._failing_at is None:
+            if self._failing_at is None and not self._is_fail_ignored:
                 self._failing_at = now
                 self._is_new_failure = True
-        elif self._failing_at is not None:
+            return
+        self._is_fail_ignored = False
+        if self._failing_at is not None:
             self._failing_at = None
             self._roused = "power_fail"
 

@@ -11,8 +11,8 @@ LINGER = 30 * MINUTE
 class Car:
     """A machine whose inputs are looked at every second."""
 
-    def __init__(self, cause="start", was_low=False, **settings):
-        self.power = Power(settings, cause, was_low, 0)
+    def __init__(self, cause="start", was_low=False, had_failed=False, **settings):
+        self.power = Power(settings, cause, was_low, had_failed, 0)
         self.now = 0
         self.levels = {}
         self.left = 0
@@ -278,6 +278,14 @@ def test_a_supply_that_has_failed_ends_everything():
     assert found[1][0] - found[0][0] == 2
     # It returns before the light has gone out.
     assert car.states(3, power_fail=False) == [(IDLE, "ignition")]
+
+
+def test_a_supply_that_still_fails_after_a_rest_is_a_broken_wire():
+    car = Car("timer", had_failed=True)
+    assert car.states(60, ignition=True, power_fail=True) == [(IDLE, "ignition")]
+    assert not car.power.is_failing
+    car.run(5, power_fail=False)
+    assert [e[0] for _, e in car.run(5, power_fail=True)] == ["flush", "state", "sleep"]
 
 
 def test_a_parked_car_whose_supply_returns_is_parked():
