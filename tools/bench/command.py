@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import gps, journal, link, obd, wire
+from tools.bench import gps, journal, link, loop, obd, wire
 
 BENCHES = {
     "wire": wire.run,
@@ -15,6 +15,7 @@ BENCHES = {
     "obd": obd.run,
     "link": link.run,
     "journal": journal.run,
+    "loop": loop.run,
 }
 
 
@@ -23,6 +24,7 @@ def bench(
         str | None, typer.Argument(help=f"One of {', '.join(BENCHES)}; all without.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as one JSON line.")] = False,
+    seconds: Annotated[int, typer.Option(min=5, help="How long `loop` drives.")] = loop.SECONDS,
 ) -> None:
     """Run the project's benchmarks.
 
@@ -32,7 +34,7 @@ def bench(
         typer.echo(f"bench: no benchmark {name}; there are {', '.join(BENCHES)}", err=True)
         raise typer.Exit(2)
     for chosen in [name] if name else BENCHES:
-        figures = BENCHES[chosen]()
+        figures = loop.run(seconds) if chosen == "loop" else BENCHES[chosen]()
         if as_json:
             print(json.dumps(figures))
             continue

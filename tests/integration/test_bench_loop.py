@@ -1,0 +1,83 @@
+"""Nothing holds the agent's loop for long: `patrol bench loop`, short, and its watcher itself."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import micropython
+from tools import interpreter
+from tools.bench import loop
+
+_SECONDS = 8
+# Two tasks under a watcher: one that holds the loop for 80 ms, twice, and one that only waits; then
+# a hold that a session's key agreement stands for.
+_HELD = """
+import asyncio, json, sys, time
+sys.path.insert(0, "tools/bench")
+from loop_agent import Watch, time_all
+
+watch = Watch()
+create = time_all(watch)
+
+async def holds():
+    for _ in range(2):
+        await asyncio.sleep_ms(50)
+        time.sleep_ms(80)
+
+async def waits():
+    await asyncio.sleep_ms(300)
+
+async def main():
+    watcher = create(watch.run())
+    tasks = [asyncio.create_task(holds()), asyncio.create_task(waits())]
+    for task in tasks:
+        await task
+    watch.under_way["x25519"] += 1
+    await asyncio.sleep_ms(20)
+    time.sleep_ms(120)
+    await asyncio.sleep_ms(20)
+    watch.under_way["x25519"] -= 1
+    await asyncio.sleep_ms(20)
+    watcher.cancel()
+    print(json.dumps(watch.result()))
+
+asyncio.run(main())
+"""
+
+needs_micropython = pytest.mark.skipif(
+    micropython.find() is None or not sys.platform.startswith("linux"),
+    reason=micropython.HOW_TO_GET_IT,
+)
+
+
+@needs_micropython
+def test_the_watcher_sees_what_holds_the_loop():
+    done = subprocess.run(
+        [micropython.find(), "-c", _HELD], cwd=interpreter.ROOT, env=interpreter.environment(),
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    # 80 ms, less what the sleeping process waited for a processor in them.
+    assert found["over_50_ms"] == 2 and 60 < found["max_ms"] < 110
+    assert found["watcher_max_ms"] > 60
+    assert found["longest_step_ms"]["holds"] > 60 and found["longest_step_ms"]["waits"] < 20
+    assert found["excluded_x25519"]["max_ms"] > 100
+    assert found["excluded_tls_handshake"]["samples"] == 0
+
+
+@needs_micropython
+@pytest.mark.skipif(
+    not shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin"),
+    reason="apt install mosquitto",
+)
+def test_no_task_holds_the_loop_for_more_than_50_ms():
+    found = loop.run(_SECONDS)
+    print(json.dumps(found))
+    assert found["watcher_samples"] > 1000 and found["acknowledged"] > 0
+    assert found["over_50_ms"] == 0, found
+    assert found["excluded_tls_handshake"]["samples"] and found["excluded_x25519"]["samples"]
+    assert {"gps", "obd", "link", "tick", "inputs"} <= set(found["longest_step_ms"])
