@@ -123,8 +123,9 @@ class App:
 
     def _condition(self, config):
         storage = self.journal.storage
+        volts = config["power"]["battery_v"] if config["power"] else 12
         return Condition(
-            config["obd"], self.now, self.log, storage, self._on_value, self._on_condition
+            config["obd"], self.now, self.log, storage, self._on_value, self._on_condition, volts
         )
 
     def _updating(self, config):

@@ -19,7 +19,7 @@ _KEEP_MS = const(60000)  # at most one write to the flash in this time
 class Condition:
     """config: the section `obd`; `storage`: a port.Storage; `run()` for ever."""
 
-    def __init__(self, config, now, log, storage, on_value, on_event):
+    def __init__(self, config, now, log, storage, on_value, on_event, battery_v=12):
         self._config = config
         self._now = now
         self._log = log
@@ -30,7 +30,7 @@ class Condition:
         self._keep_at = 0
         self._codes = {}  # kind -> the trouble codes that were told last
         self.on_done = None  # called with the name of an order, its result, and why it failed
-        settings = {"signals": config["signals"], "memory": self._kept}
+        settings = {"signals": config["signals"], "memory": self._kept, "battery_v": battery_v}
         if not config["sleep"]:
             settings["asleep_ms"] = 0
         self._is_serial = _is_serial(config["port"])

@@ -16,7 +16,7 @@ TRY = 3
 
 # The engine counts as turning for so long after its last speed above zero.
 _TURNING_MS = 5000
-# A battery at rest is below this, one that is charged above (mV).
+# A 12 V battery at rest is below this, one that is charged above (mV); a lorry has two in a row.
 _CHARGED_MV = 13200
 # A rise that says that something charges: the alternator, or a charger.
 _RISE_MV = 500
@@ -36,12 +36,15 @@ DEFAULTS = {
     "rest_voltage_ms": 600000,
     # without an ignition input: the car is asked once so often; 0 = never
     "probe_ms": 900000,
+    # 12, or 24 of a lorry
+    "battery_v": 12,
 }
 
 
 class Sleep:
     def __init__(self, settings):
         self._settings = settings
+        self._batteries = settings["battery_v"] // 12
         self.asleep = False
         self._since = 0  # asleep since
         self.level = None  # of the ignition input
@@ -104,7 +107,7 @@ class Sleep:
             return None
         if self.level or moved:
             return self._wake(now)
-        if self._rest is not None and self._volts >= self._rest + _RISE_MV:
+        if self._rest is not None and self._volts >= self._rest + _RISE_MV * self._batteries:
             self._rest = self._volts  # only a further rise counts again
             self._tried_at = now
             return TRY
@@ -137,7 +140,7 @@ class Sleep:
             self._still_at is not None
             and now - self._still_at >= settings["asleep_still_ms"]
             and self._volts is not None
-            and self._volts < _CHARGED_MV
+            and self._volts < _CHARGED_MV * self._batteries
         )
 
     def _turning(self, now):
@@ -147,7 +150,7 @@ class Sleep:
         """True when the adapter may go to low power."""
         if not self.asleep or not self._settings["rest_ms"]:
             return False
-        low = self._volts is not None and self._volts < LOW_MV
+        low = self._volts is not None and self._volts < LOW_MV * self._batteries
         if self.level is None and not low:
             return False  # only the voltage can tell that the engine was started
         return low or now - self._since >= self._settings["rest_ms"]

@@ -89,6 +89,11 @@ def test_battery_ratio_is_that_of_the_divider(esp32):
     upper, lower = sorted((r for r, _ in middle if r.startswith("R")), key=ohms, reverse=True)
     ratio = (ohms(upper) + ohms(lower)) / ohms(lower)
     assert GATEWAY["BATTERY_NUMERATOR"] / GATEWAY["BATTERY_DENOMINATOR"] == pytest.approx(ratio)
+    numbers = (GATEWAY["PINS"]["VBAT_ADC"], GATEWAY["BATTERY_NUMERATOR"])
+    battery = ":".join(str(n) for n in (*numbers, GATEWAY["BATTERY_DENOMINATOR"]))
+    assert GATEWAY["POWER"]["battery"] == battery
+    assert GATEWAY["POWER"]["watchdog"] == str(GATEWAY["PINS"]["WDT_DONE"])
+    assert GATEWAY["POWER"]["fail_ms"] == GATEWAY["POWER_FAIL_WAIT_MS"]
 
 
 def esp32_values():

@@ -154,7 +154,7 @@ def port_problems(board):
         found += _port_end(board, key, f"{prefix}_RX", int(rx))
         found += _port_end(board, key, f"{prefix}_TX", int(tx))
     names = {"ignition": "IGN_SENSE", "panic": "PANIC_N", "siren": "SIREN",
-             "light_bar": "LIGHTBAR"}  # fmt: skip
+             "light_bar": "LIGHTBAR", "power_fail": "PWR_FAIL_N"}  # fmt: skip
     for name, written in board["INPUTS"].items():
         if int(written.strip("!")) != pins[names[name]]:
             found.append(f"input {name} is on {written}, {names[name]} on {pins[names[name]]}")

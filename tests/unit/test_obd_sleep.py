@@ -125,6 +125,25 @@ def test_low_power_only_where_something_else_wakes():
     assert car.rests(100000)
 
 
+def test_a_lorry_has_two_batteries_in_a_row():
+    for volts, asleep_at in ((25600, 300000), (26400, None)):
+        car = machine(battery_v=24)
+        car.voltage(volts)
+        car.engine(0, 0)
+        assert slept(car, 0, 600000) == asleep_at
+    car = machine(battery_v=24)
+    car.voltage(25200)
+    car.engine(0, 0)
+    assert slept(car, 0, 600000) == 300000
+    car.voltage(26100)
+    assert car.poll(310000) is None
+    car.voltage(26200)
+    assert car.poll(320000) == TRY
+    assert not car.rests(7000000)
+    car.voltage(2 * sleep.LOW_MV - 1)
+    assert car.rests(7000000)
+
+
 def test_a_car_that_drives_does_not_sleep():
     for level in (False, None):  # a hybrid on its battery; an input that is wired wrongly
         car = machine()

@@ -72,8 +72,11 @@ I2C_ADDRESSES = {"expander": 0x20, "motion": 0x19, "clock": 0x52, "secure": 0x60
 GPS_PORT = "uart1:18:17"
 OBD_PORT = "uart2:40:39"
 MODEM_PORT = "uart0:48:47"
-INPUTS = {"ignition": "7", "panic": "!14"}
+INPUTS = {"ignition": "7", "panic": "!14", "power_fail": "!15"}
 
 # Voltage at the pin x BATTERY_NUMERATOR / BATTERY_DENOMINATOR = battery (1 M over 91 k).
 BATTERY_NUMERATOR = 1091
 BATTERY_DENOMINATOR = 91
+# As the agent's configuration writes them, group `power`: the battery's measurement, and the pin
+# that the TPL5010 wants to see move every 10 minutes, asleep or awake.
+POWER = {"battery": "1:1091:91", "watchdog": "42", "fail_ms": 2000}
