@@ -5,9 +5,13 @@ import json
 import sys
 
 from agent import port
-from agent.app import App
-from agent.comms.bootcount import BootCountError
-from agent.comms.hpke import KeyAgreementError
+
+# Before all that takes a chip seconds: it may have been woken for its watchdog alone.
+port.sleep_on()
+
+from agent.app import App  # noqa: E402
+from agent.comms.bootcount import BootCountError  # noqa: E402
+from agent.comms.hpke import KeyAgreementError  # noqa: E402
 
 USAGE = """usage: python -m agent --config FILE [--attached] [--status SECONDS] [--drain SECONDS]
 
@@ -181,7 +185,6 @@ def main(argv):
     if "--help" in argv or "-h" in argv:
         print(USAGE)
         return 0
-    port.sleep_on()
     try:
         options = arguments(argv)
     except UsageError as e:

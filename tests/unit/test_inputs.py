@@ -2,7 +2,7 @@
 
 import os
 
-from agent.port.inputs import FileInputs
+from agent.port.inputs import FileBattery, FileInputs
 from agent.vehicle.inputs import DEBOUNCE_MS, MAX_CHANGES, STUCK_MS, Inputs
 from tests.support.files import temporary
 
@@ -136,3 +136,20 @@ def test_inputs_are_files_that_hold_0_or_1():
     finally:
         for name in ("panic", "siren", "light_bar"):
             os.remove(names[name])
+
+
+def test_an_input_may_be_active_low_and_a_battery_is_a_file_of_millivolts():
+    path = temporary("level")
+    try:
+        for text, level, volts in (("0\n", True, 0), ("1\n", False, 1), ("", None, None)):
+            with open(path, "w") as f:
+                f.write(text)
+            assert FileInputs({"panic": "!" + path}).read() == {"panic": level}
+            assert FileBattery(path).read() == volts
+        with open(path, "w") as f:
+            f.write("12650\n")
+        assert FileBattery(path).read() == 12650
+    finally:
+        os.remove(path)
+    assert FileInputs({"panic": "!" + path}).read() == {"panic": None}
+    assert FileBattery(path).read() is None
