@@ -126,7 +126,9 @@ class Power:
             if value >= _STANDS:
                 self._turned_at = now
         elif what == "gps_speed":
-            self._gps_speed(value, now)
+            self._speed(value, now)
+            if value >= _MOVES and self._ignition is None:  # else a car that is towed would drive
+                self._turned_at = now
         elif what == "ignition":
             if value != self._ignition:
                 self._ignition = value
@@ -142,13 +144,6 @@ class Power:
         if speed >= _STANDS:
             self._moved_at = now
         self._is_moving = speed >= _MOVES
-
-    def _gps_speed(self, speed, now):
-        if self._ignition is False:
-            return  # a car that is towed does not drive
-        self._speed(speed, now)
-        if speed >= _MOVES and self._ignition is None:
-            self._turned_at = now
 
     def _voltage(self, millivolts, now):
         self._volts_at = now

@@ -43,14 +43,14 @@ def test_the_same_on_micropython():
     program = micropython.find()
     if program is None:
         pytest.skip(micropython.HOW_TO_GET_IT)
-    command = [program, "-X", "heapsize=4M", "tests/support/parking.py", *sorted(SCENES)]
+    command = [program, "-X", "heapsize=1M", "tests/support/parking.py", *sorted(SCENES)]
     done = subprocess.run(
         command,
         cwd=ROOT,
         env=interpreter.environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "".join(golden(name).read_text() for name in sorted(SCENES))

@@ -9,7 +9,8 @@ the machine that sleeps are here. Runs on both interpreters.
 
 A scene is (title, configuration, step in ms, rows); a row is (time, what is from then on): levels
 of inputs (None: not wired), `rpm` and `kmh` (None: the car does not answer), `mv` of the battery,
-`online`, `busy` (an order runs), `cut` (power is gone at once, whatever the machine says).
+`online`, `busy` (an order runs), `cut` (power is gone at once, whatever the machine says), `late`
+(panic is pressed while the agent ends for its next rest).
 """
 
 import sys
@@ -70,7 +71,7 @@ class _Boot:
         self.ordering = _Busy()
         self.gps = True
         self.obd = park.has_obd
-        self.stopped = False
+        self.stopped = self.is_over = False
         self.states = [(0, "boot", cause)]  # uptime, state, why
         self.got = [{}]  # beside it: what the room has of it
         config = {key: rule.default for key, rule in SCHEMA["power"].group.items()}
@@ -93,6 +94,8 @@ class _Boot:
         return self.park.now - self.began
 
     def record(self, lane, record):
+        if self.is_over:
+            return
         self.recorder.add(lane, record, self.now())
 
     def event_at(self, name, t, *fields):
@@ -172,11 +175,14 @@ class _Boot:
         """As the application's `finish`."""
         self.tracking.end()
         self.event("stop", "asleep")
+        self.is_over = True
         self.recorder.flush(self.now())
         if self.park.is_["online"]:
             self.park.deliver(self)
         self.powering.drain_ms(0)
-        self.look()  # something may come meanwhile
+        if self.park.is_["late"]:
+            self.park.is_.update({"panic": True, "late": False})
+        self.look()
         self.journal.close()
         return self.powering.ended()
 
@@ -189,6 +195,7 @@ class Park:
         self.rows = [(_ms(row[0]), row[1]) for row in rows]
         self.is_ = dict.fromkeys(_INPUTS)
         self.is_.update({"rpm": None, "kmh": None, "mv": None, "online": True, "busy": False})
+        self.is_["late"] = False
         self.disk = SimDisk()
         self.now = 0
         self.lat = 33590000
@@ -254,6 +261,8 @@ class Park:
             self.now -= _KEY_MS + _KEY_MS // 2
             if boot.stopped:
                 boot.again = boot.end()
+                if boot.again:
+                    self.is_["panic"] = False  # let go before the agent is up
                 return False
         return False
 

@@ -44,8 +44,8 @@ SCENES = {
         "A shift: driven, idling, driven, parked; asleep half an hour later; woken by the next",
         {}, 1000,
         (("0:00:00", _OFF), ("0:01:00", _ON), ("0:01:10", _RUNS), ("0:02:00", _DRIVES),
-         ("0:40:00", _STANDS), ("1:00:00", _DRIVES), ("1:30:00", _STANDS), ("1:31:30", _STOPS),
-         ("5:00:00", _ON), ("5:00:05", _RUNS), ("5:01:00", _DRIVES), ("5:10:00", {})),
+         ("0:10:00", _STANDS), ("0:20:00", _DRIVES), ("0:30:00", _STANDS), ("0:31:30", _STOPS),
+         ("5:00:00", _ON), ("5:00:05", _RUNS), ("5:01:00", _DRIVES), ("5:03:00", {})),
     ),
     "cranking": ("A cold start: four attempts, each with a dip of the supply", {}, 200, _dips()),
     "panic-at-night": (
@@ -54,11 +54,18 @@ SCENES = {
         (("0:00:00", _OFF), ("2:00:00", {"panic": True}), ("2:00:01", {"panic": False}),
          ("4:00:00", {"panic": True}), ("4:01:00", {"panic": False}), ("5:00:00", {})),
     ),
+    "panic-late": (
+        "Panic in the moment when the gateway falls asleep: it starts anew; once, also where power"
+        " is cut then",
+        _NIGHT, 1000,
+        (("0:00:00", _OFF), ("0:00:10", {"late": True}), ("0:05:00", {"cut": True}),
+         ("1:00:00", {}), ("1:02:00", {})),
+    ),
     "panic-stuck": (
         "A panic button that jams keeps the gateway awake, until the battery is low",
         _NIGHT, 1000,
-        (("0:00:00", _OFF), ("1:00:00", {"panic": True}), ("3:00:00", {"mv": 12100}),
-         ("4:00:00", {})),
+        (("0:00:00", _OFF), ("1:00:00", {"panic": True}), ("1:12:00", {"mv": 12100}),
+         ("2:00:00", {})),
     ),
     "cut-out": (
         "The battery runs low while the gateway lingers; then a sign of life a day, until it is"
@@ -85,8 +92,8 @@ SCENES = {
         {"battery_v": 24}, 1000,
         (("0:00:00", _OFF), ("0:00:05", {"mv": 25600}), ("0:01:00", _ON),
          ("0:01:01", {"mv": 25400}),
-         ("0:01:10", _RUNS), ("0:01:12", {"mv": 28100}), ("0:02:00", _DRIVES), ("0:20:00", _STANDS),
-         ("0:22:00", _STOPS), ("0:22:01", {"mv": 25600}), ("0:30:00", {"mv": 24300}),
+         ("0:01:10", _RUNS), ("0:01:12", {"mv": 28100}), ("0:02:00", _DRIVES), ("0:05:00", _STANDS),
+         ("0:07:00", _STOPS), ("0:07:01", {"mv": 25600}), ("0:15:00", {"mv": 24300}),
          ("1:00:00", {})),
     ),
     "no-ignition-wire": (

@@ -130,6 +130,8 @@ def test_an_old_voltage_keeps_nothing_on():
 
 def test_a_towed_car_does_not_drive():
     assert at_rest().states(600, gps_speed=1200) == []
+    # But one whose engine turns does, with the key drawn.
+    assert at_rest().states(10, gps_speed=1200, rpm=2000) == [(DRIVING, "moving")]
 
 
 def test_a_low_battery_ends_the_linger():
