@@ -182,6 +182,12 @@ class _Boot:
         self.powering.drain_ms(0)
         if self.park.is_["late"]:
             self.park.is_.update({"panic": True, "late": False})
+            self.look()
+            self.park.is_["panic"] = False  # let go before the agent has ended
+            self.look()
+            self.park.now += 2 * _KEY_MS
+            self.look()
+            self.park.now -= 2 * _KEY_MS
         self.look()
         self.journal.close()
         return self.powering.ended()
@@ -261,8 +267,6 @@ class Park:
             self.now -= _KEY_MS + _KEY_MS // 2
             if boot.stopped:
                 boot.again = boot.end()
-                if boot.again:
-                    self.is_["panic"] = False  # let go before the agent is up
                 return False
         return False
 
