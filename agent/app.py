@@ -195,6 +195,8 @@ class App:
             self._spawn("gps", self.gps.run)
         if self.obd:
             self._spawn("obd", self.obd.run)
+        if self.powering:
+            self._spawn("power", self.powering.run)
         await self._stopping.wait()
 
     def stop(self):
@@ -284,8 +286,6 @@ class App:
                 self.gps.poll(now)
             if self.obd:
                 self.obd.ignition(self.inputs.level("ignition"))
-            if self.powering:
-                self.powering.poll(now)
             self._poll_records(now)
             self._keep(self.journal.poll, now)
             if now >= self._rtc_at:

@@ -9,6 +9,7 @@ What outlives a rest is a file beside the journal; a test bench, or the supervis
 Pi, reads in it what is to wake the machine.
 """
 
+import asyncio
 import json
 
 from agent import port, records, signals
@@ -17,6 +18,7 @@ from agent.vehicle import power
 
 KEPT = "rest.json"  # beside the journal: the last rest, see `_keep`
 _KEPT_BYTES = const(512)
+_POLL_MS = const(50)
 _BATTERY_MS = const(1000)  # between two readings of the battery's own measurement
 _FRESH_MS = const(660000)  # a resting adapter looks at the battery every 10 minutes
 _FAIL_DRAIN_MS = 2000  # what the store has left for the room when the supply has failed
@@ -157,6 +159,12 @@ class Powering:
         self._power.feed("voltage", millivolts, now)
 
     # What follows
+
+    async def run(self):
+        """For ever; a task of its own, so that what fails here stops no recording."""
+        while True:
+            self.poll(self._app.now())
+            await asyncio.sleep(_POLL_MS / 1000)
 
     def poll(self, now):
         app = self._app

@@ -247,3 +247,21 @@ def test_zones_from_the_room_are_in_force_at_once():
     assert not car.take()
     car.fix(10)
     assert ("zone_enter", 10000, ("stadium",)) in car.take()
+
+
+def test_a_parked_car_has_its_own_profile_but_panic_and_orders_go_first():
+    car = Car(zones=[ZONE])
+    tracking = car.tracking
+    car.drive(0, 10)
+    assert tracking.profile.name == "pursuit"
+    tracking.rest(True, 11000)
+    assert tracking.profile.name == "parked"
+    tracking.order("patrol", 12000)
+    assert tracking.profile.name == "patrol"
+    tracking.urge("event", 13000)
+    assert tracking.profile.name == "event"
+    tracking.urge(None, 14000)
+    tracking.order(None, 14000)
+    assert tracking.profile.name == "parked"
+    tracking.rest(False, 15000)
+    assert tracking.profile.name == "pursuit"
