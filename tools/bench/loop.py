@@ -4,7 +4,9 @@ Emulated GPS at 5 Hz and an OBD adapter on pseudo-terminals, mosquitto with clie
 room, and the agent under MicroPython with the watcher of `loop_agent.py` in it.
 
     max_ms, p99_ms     how long a task held the loop between two waits, of so many `steps`
-    over_50_ms         how often for longer than the agent promises
+    over_50_ms         how often for longer than 50 ms; of these `over_50_ms_computing` by its own
+                       work; the rest waited in a call of the system, computing nothing: on a busy
+                       machine a read of a pseudo-terminal does
     watcher_*          how much too late a task was woken that sleeps 5 ms: all that was ready
                        before it, and what the machine did to the process
     excluded_*         the same while a TLS handshake or a session's X25519 was under way: the

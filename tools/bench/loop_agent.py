@@ -18,6 +18,7 @@ from array import array
 _SLEEP_US = 5000
 _TOP_MS = 200
 _WORST = 8  # stalls kept with their time
+_OVER_US = 50000
 _TOLD_MS = 10  # from which on one is worth keeping
 
 
@@ -29,11 +30,11 @@ class Stalls:
         self.max_us = 0
         self.worst = []
 
-    def add(self, us, second):
+    def add(self, us, second, *more):
         self.counts[min(_TOP_MS, us // 1000)] += 1
         self.max_us = max(self.max_us, us)
         if us >= _TOLD_MS * 1000:
-            self.worst.append([us // 100 / 10, second])
+            self.worst.append((us // 100 / 10, second) + more)
             self.worst.sort(reverse=True)
             del self.worst[_WORST:]
 
@@ -57,6 +58,8 @@ class Watch:
         self.apart = {"tls_handshake": Stalls(), "x25519": Stalls()}
         self.under_way = {"tls_handshake": 0, "x25519": 0}
         self.parts = {}  # task -> longest step, us
+        self.computed_us = 0  # the longest that one step has computed
+        self.over_computing = 0
         self.waited_us = 0
         self._began = time.ticks_ms()
 
@@ -78,12 +81,14 @@ class Watch:
             for_whom = self.apart[names[0]] if names else self.loop
             for_whom.add(late, self.seconds())
 
-    def step(self, part, us):
+    def step(self, part, us, ran):
         names = [name for name, n in self.under_way.items() if n]
         if names:
             part += " while " + names[0]
         else:
-            self.steps.add(us, self.seconds())
+            self.steps.add(us, self.seconds(), part, ran // 100 / 10)
+            self.computed_us = max(self.computed_us, min(ran, us))
+            self.over_computing += us >= _OVER_US and ran >= us // 2
         if us > self.parts.get(part, 0):
             self.parts[part] = us
 
@@ -93,6 +98,9 @@ class Watch:
             "max_ms": self.steps.max_us // 100 / 10,
             "p99_ms": self.steps.percentile(990),
             "over_50_ms": sum(self.steps.counts[50:]),
+            "computing_max_ms": self.computed_us // 100 / 10,
+            "over_50_ms_computing": self.over_computing,
+            "worst_ms_second_task_computing_ms": self.steps.worst,
             "watcher_samples": self.loop.total(),
             "watcher_max_ms": self.loop.max_us // 100 / 10,
             "watcher_p99_ms": self.loop.percentile(990),
@@ -110,15 +118,20 @@ class Watch:
 
 def _waits_us():
     """How long this process has been ready and had no processor, in all."""
+    return _schedule()[1]
+
+
+def _schedule():
+    """[us that this process has run, us that it was ready and had no processor, ...]"""
     with open("/proc/self/schedstat") as f:
-        return int(f.read().split()[1]) // 1000
+        return [int(word) // 1000 for word in f.read().split()]
 
 
 def timed(coroutine, part, watch):
     """The same coroutine; each of its steps is timed."""
     value = thrown = None
     while True:
-        waits = _waits_us()
+        ran, waits, _ = _schedule()
         began = time.ticks_us()
         try:
             given = coroutine.send(value) if thrown is None else coroutine.throw(thrown)
@@ -126,9 +139,12 @@ def timed(coroutine, part, watch):
             return end.value
         finally:
             us = time.ticks_diff(time.ticks_us(), began)
+            took = 0
             if us > 5000:
-                us -= _waits_us() - waits
-            watch.step(part, us)
+                now = _schedule()
+                us -= now[1] - waits
+                took = now[0] - ran
+            watch.step(part, us, took)
         value = thrown = None
         try:
             value = yield given
