@@ -12,7 +12,7 @@ counted, told once a minute at most, and survived: the other parts never notice.
 
 import asyncio
 
-from agent import port, records, signals
+from agent import port, records, signals, summary
 from agent.clock import Clock, lateness
 from agent.comms import session as sessions
 from agent.comms.bootcount import next_boot
@@ -150,8 +150,8 @@ class App:
         if self.powering:
             cause = self.powering.begin(cause, self.now())
         self._event("boot", self.session.boot, VERSION, port.NAME, cause)
-        if self.powering and self.powering.woken_by():
-            self._on_woken(self.powering.woken_by())
+        if self.powering:
+            self.powering.tell_cause(self._on_input, self.now())
         self.ordering.start(self.now())
         if self.updating:
             self.updating.start()
@@ -399,14 +399,6 @@ class App:
         if self.powering:
             self.powering.input(name, level, now)
 
-    def _on_woken(self, name):
-        """It is on until the input says otherwise; where none is wired it is told alone."""
-        if self._config["inputs"] and self._config["inputs"][name] is not None:
-            self.inputs.woke(name, self.now())
-            self._on_input(name, True, self.now())
-        else:
-            self._event(name, 1)
-
     def _urgent(self):
         """The profile that the inputs ask for: panic's goes before the siren's."""
         if self.inputs.level("panic"):
@@ -444,55 +436,11 @@ class App:
         self.is_restarting = True
         self.stop()
 
-    # What people ask
-
     def status(self):
-        """What a person wants to know at a glance, as a dict."""
-        flying, unproved = self.link.outstanding()
-        sky = self.gps.sky if self.gps else None
-        return {
-            "uptime_ms": self.now(),
-            "session": self.session.sid.hex() if self.session else None,
-            "records": self.recorder.records,
-            "frames": self.journal.counters["frames_journalled"],
-            "acknowledged": self.journal.counters["frames_acknowledged"],
-            "left": self.journal.frames_left(),
-            "lost": self.journal.counters["frames_lost"],
-            "sent": self.link.counters["sent"],
-            "delivered": self.link.counters["pubacks"],
-            "link": self.link.state,
-            "pubacks_outstanding": flying,
-            "unproved": unproved,
-            "inbox": self.inbox.counters,
-            "orders": self.ordering.counters,
-            "messages": self.ordering.messages,
-            "satellites_in_view": len(sky.satellites(self.now())) if sky else None,
-            "faults": self.log.counters,
-        }
+        return summary.status(self)
 
     def counters(self):
-        """{part: {counter: how often}} of every part."""
-        found = {
-            "journal": self.journal.counters,
-            "link": self.link.counters,
-            "link_causes": self.link.causes,
-            "inbox": self.inbox.counters,
-            "orders": self.ordering.counters,
-            "clock": self.clock.counters,
-            "faults": self.log.counters,
-        }
-        if self.updating:
-            found["update"] = self.updating.counters
-        if self.budget:
-            found["budget"] = self.budget.counters
-        if self.gps:
-            found["gps"] = self.gps.counters
-            found["gps_quality"] = self.gps.quality.counters
-        if self.obd:
-            found["obd"] = self.obd.counters
-        if self.powering:
-            found["power"] = self.powering.counters
-        return found
+        return summary.counters(self)
 
 
 def _present(sources):

@@ -54,7 +54,11 @@ class Powering:
         self._late = None  # what came while the agent ended
         self._is_ending = False  # nothing more is recorded
         self._cause = None
-        self.holds = [lambda: "order" if app.ordering.is_busy() else None]
+        self.holds = [
+            lambda: "order" if app.ordering.is_busy() else None,
+            lambda: "update" if app.updating and app.updating.is_busy() else None,
+            lambda: "trial" if app.settings and app.settings.is_pending else None,
+        ]
         self.rest = None
         self.counters = {"heartbeats": 0, "values_skipped": 0}
 
@@ -76,9 +80,17 @@ class Powering:
         self._power = power.Power(settings, cause, low, failed, now)
         return cause
 
-    def woken_by(self):
-        """The alarm that ended the rest, or None: it may be over before the input is looked at."""
-        return self._cause if self._cause in power.ALARMS else None
+    def tell_cause(self, on_input, now):
+        """The alarm that ended the rest may be over before the input is looked at: it is on until
+        the input says otherwise. Where none is wired it is told alone."""
+        name = self._cause
+        if name not in power.ALARMS:
+            return
+        if name in self._inputs:
+            self._app.inputs.woke(name, now)
+            on_input(name, True, now)
+        else:
+            self._event(name, 1)
 
     def sources(self):
         """[[name, source], ...] of the inputs that can wake, the most important first."""

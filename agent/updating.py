@@ -77,6 +77,10 @@ class Updating:
         """True while the release that runs has not been committed: each start counts."""
         return self._slots is not None and self._slots.is_on_trial
 
+    def is_busy(self):
+        """True while a release is fetched or on trial: the machine must not sleep."""
+        return self._is_fetching or self.is_on_trial
+
     def order(self, signed, attempt):
         """The room's order: None when its check has begun, else why it has not."""
         if self._slots is None:

@@ -267,7 +267,9 @@ class Power:
     def _rest(self, now, left, hold):
         """The same for a car that is parked."""
         held = self._on.get("panic")
-        if hold or (held is not None and not (self.is_low and now - held >= _HELD_MS)):
+        is_held = held is not None and not (self.is_low and now - held >= _HELD_MS)
+        # A download that no coverage ends must not empty the battery; it goes on after the rest.
+        if is_held or (hold and not self.is_low):
             return None
         if now < self._until:
             return None

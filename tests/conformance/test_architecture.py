@@ -40,6 +40,7 @@ LAYERS = (
         "agent.settings",
         "agent.updating",
         "agent.powering",
+        "agent.summary",
     ),
     ("agent.changes", "agent.upkeep"),
     ("agent.duties",),

@@ -69,6 +69,7 @@ class _Boot:
         self.log = Log(lambda text: None)
         self.inputs = Inputs()
         self.ordering = _Busy()
+        self.updating = self.settings = None
         self.gps = True
         self.obd = park.has_obd
         self.stopped = self.is_over = False
@@ -84,9 +85,7 @@ class _Boot:
         cause = self.powering.begin(cause, 0)
         self.states[0] = (0, "boot", cause)
         self.event("boot", park.boots, "0", "simulated", cause)
-        if self.powering.woken_by():
-            self.inputs.woke(cause, 0)
-            self.on_input(cause, True, 0)
+        self.powering.tell_cause(self.on_input, 0)
 
     # What the application offers to Powering
 

@@ -206,6 +206,9 @@ def test_an_order_holds_the_gateway_awake():
     assert car.states(3 * HOUR // 1000) == []
     car.hold = None
     assert car.states(2) == [(ASLEEP, "time")]
+    car = at_rest()
+    car.hold = "update"
+    assert car.states(300, voltage=12000) == [(ASLEEP, "battery")]
 
 
 def test_what_is_unsent_holds_it_for_a_bounded_time():
