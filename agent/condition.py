@@ -29,6 +29,11 @@ class Condition:
         self._kept = self._read()
         self._keep_at = 0
         self._codes = {}  # kind -> the trouble codes that were told last
+        self.state = None  # searching, polling, asleep or lost
+        self.adapter = None  # what it says that it is, once it has
+        self.heard = None  # uptime of the last byte
+        self.is_open = False  # the line
+        self.tap = None  # called with "<" or ">" and the bytes, while somebody traces the line
         self.on_done = None  # called with the name of an order, its result, and why it failed
         settings = {"signals": config["signals"], "memory": self._kept, "battery_v": battery_v}
         if not config["sleep"]:
@@ -63,9 +68,15 @@ class Condition:
         """The car drives, as GPS says."""
         self.obd.moving(self._now())
 
-    def scan(self):
-        """Orders everything about the car; `on_done` brings it. Why not, or None."""
-        if self.obd.order_scan():
+    @property
+    def protocol(self):
+        """The car's, by the letter that ATDPN has; None while it is unknown."""
+        return self.obd.memory.get("protocol")
+
+    def scan(self, only=None):
+        """Orders everything about the car, or parts of it; `on_done` brings it. Why not, or
+        None."""
+        if self.obd.order_scan(only):
             return None
         return "the car does not answer now, or another order is under way"
 
@@ -83,6 +94,7 @@ class Condition:
 
     async def run(self):
         uart = self._open()
+        self.is_open = True
         obd = self.obd
         obd.start(self._now())
         try:
@@ -90,10 +102,17 @@ class Condition:
                 request = obd.poll(self._now())
                 if request:
                     uart.write(request)
+                    if self.tap:
+                        self.tap(">", request)
                 self._take(obd.take(), uart)
                 data = await uart.read(obd.wake(self._now()))
+                if data:
+                    self.heard = self._now()
+                    if self.tap:
+                        self.tap("<", data)
                 self._take(obd.feed(data, self._now()), uart)
         finally:
+            self.is_open = False
             uart.close()
 
     def _open(self):
@@ -120,6 +139,7 @@ class Condition:
         if kind == "value":
             self._on_value(event[1], event[2], t)
         elif kind == "state":
+            self.state = event[1]
             self._log.line(t, "obd: %s" % event[1])
             self._on_event("obd_state", t, event[1])
             if event[1] == "polling":
@@ -140,6 +160,7 @@ class Condition:
         elif kind == "vin":
             self._on_event("vin", t, event[1])
         elif kind == "adapter":
+            self.adapter = event[1]
             self._log.line(t, "obd: %s, %s" % (event[1], event[2]))
             self._on_event("obd_adapter", t, event[1], event[2])
         elif kind == "cleared":
@@ -151,8 +172,9 @@ class Condition:
             self._log.fault(t, "obd", event[1], str(event[2]))
 
     def _done(self, name, result, why):
-        if self.on_done:
-            self.on_done(name, result, why)
+        call, self.on_done = self.on_done, None
+        if call:
+            call(name, result, why)
 
     # What was learned
 

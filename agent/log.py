@@ -3,6 +3,8 @@
 REPEAT_MS = 60000  # the same fault is printed at most once a minute; it is counted each time
 MAX_NAMES = 64  # faults told apart; names come from this code, so that is plenty
 MAX_LINES = 32  # kept for the console
+MAX_EVENTS = 12  # and so many events, with so many of their fields: about a kilobyte
+MAX_FIELDS = 4
 
 
 class Log:
@@ -13,6 +15,7 @@ class Log:
         self._told = {}
         self.counters = {}  # "part.Name" -> how often
         self.lines = []
+        self.events = []  # (uptime, name, field, ...)
 
     def line(self, now, text):
         """A line for people, with the uptime in seconds before it."""
@@ -21,6 +24,12 @@ class Log:
         if len(self.lines) > MAX_LINES:
             self.lines.pop(0)
         self._write(text)
+
+    def event(self, name, t, fields):
+        """What was recorded, for whoever asks what happened last."""
+        self.events.append((t, name) + fields[:MAX_FIELDS])
+        if len(self.events) > MAX_EVENTS:
+            self.events.pop(0)
 
     def fault(self, now, part, name, text):
         """Counts a fault; True when it was also told, that is not within the last minute."""

@@ -39,8 +39,13 @@ class Positioning:
         self._config = config
         self._now = now
         self._log = log
-        self._on_fix = on_fix
+        self._tell_fix = on_fix
         self._on_event = on_event
+        self.fix = None  # the last one, valid or not
+        self.heard = self.said = None  # uptime of the last byte, of the last sound sentence
+        self._count = 0  # sound sentences
+        self.is_open = False  # the line
+        self.tap = None  # called with the bytes, while somebody traces the line
         self.quality = Quality(None, not_before, hold_by_gps=True)
         self.gpsd = self.receiver = None
         if config["gpsd"]:
@@ -59,6 +64,10 @@ class Positioning:
         else:
             await self._run_receiver()
 
+    def _on_fix(self, fix):
+        self.fix = fix
+        self._tell_fix(fix)
+
     def poll(self, now):
         """What is due by time also while the line is silent or gone."""
         fix = self.quality.poll(now)
@@ -73,15 +82,30 @@ class Positioning:
         receiver = self.receiver
         rate = receiver.baud(self._now()) or self._config["baud"]
         uart = port.Uart(self._config["port"], rate)
+        self.is_open = True
         try:
             while True:
                 data = await uart.read(receiver.wake(self._now()))
                 now = self._now()
+                if data:
+                    self._heard(data, now)
                 for fix in receiver.feed(data, now) if data else receiver.poll(now):
                     self._on_fix(fix)
                 rate = self._set_up(uart, rate)
         finally:
+            self.is_open = False
             uart.close()
+
+    def _heard(self, data, now):
+        """For whoever asks how the line is: `said` is late by a read, as the sentences of this one
+        are not looked at yet."""
+        self.heard = now
+        if self.tap:
+            self.tap(data)
+        count = self.counters["sentences"]
+        if count != self._count:
+            self._count = count
+            self.said = now
 
     def _set_up(self, uart, rate):
         """Writes what the set-up wants to say; the rate that the UART then has."""
@@ -113,6 +137,7 @@ class Positioning:
     async def _run_gpsd(self):
         gpsd, where = self.gpsd, self._config["gpsd"]
         line = await port.open_tcp(where["host"], where["port"], _CONNECT_MS)
+        self.is_open = True
         try:
             gpsd.connected(self._now())
             while True:
@@ -120,7 +145,12 @@ class Positioning:
                 if data:
                     await line.write(data)
                 data = await line.read(gpsd.wake(self._now()))
+                if data:
+                    self.heard = self.said = self._now()
+                    if self.tap:
+                        self.tap(data)
                 for fix in gpsd.feed(data, self._now()):
                     self._on_fix(fix)
         finally:
+            self.is_open = False
             line.close()

@@ -94,6 +94,7 @@ EVENT_CODES = {
     "tamper": 66,  # 1 the gateway is opened or moved, 0 no more
     "power_fail": 67,  # 1 the supply fails, 0 it is back
     "input_stuck": 68,  # name of an input that is on for longer than anybody means it to be
+    "console": 69,  # who, and what: login, logout, or a command that changes something
 }
 # Those that go out at once and are lost last; all others are breadcrumbs.
 _ALERTS = (

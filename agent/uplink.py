@@ -34,6 +34,7 @@ class Uplink:
         self._session = None
         self._flag = asyncio.Event()
         self.on_connected = None  # called when a connection stands, before anything is sent
+        self.trouble = None  # (cause, detail, uptime) of what ended the last connection or attempt
         self.on_order = None  # called with what an order holds
         self.on_chunk = None  # called with a part of a release
 
@@ -175,17 +176,25 @@ class Uplink:
                 self._client = None
                 self._link.closed("refused", now)
         elif kind == "refused":
+            self.trouble = ("refused", "code %s" % event[1], now)
             self._log.fault(
                 now, "link", "Refused", "%s refused with code %s" % (self._where(), event[1])
             )
         elif kind == "closed":
             detail = self._client.detail or event[1]
+            if event[1] != "stopped":
+                self.trouble = (event[1], str(detail), now)
             self._client = None
             self._link.closed(event[1], now)
             if event[1] != "stopped":
                 text = "%s: %s; next attempt in %d s"
                 wait = self._link.wake(now) // 1000 + 1
                 self._log.fault(now, "link", event[1], text % (self._where(), detail, wait))
+
+    @property
+    def broker(self):
+        """Settings of the broker in use or tried last."""
+        return self._broker
 
     def _where(self):
         return "broker %s:%d" % (self._broker["host"], self._broker["port"])

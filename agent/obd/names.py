@@ -16,6 +16,16 @@ def name(group, number):
         return None
 
 
+def protocol(letter):
+    """The name of a bus by the letter that ATDPN has ("6"); None while it is unknown."""
+    if letter is None:
+        return None
+    try:
+        return name("P", int(letter, 16)) or "protocol %s" % letter
+    except ValueError:
+        return "protocol %s" % letter
+
+
 def group(begin):
     """All names whose key begins so, in order: [(key, name), ...]."""
     try:

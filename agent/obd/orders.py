@@ -81,10 +81,10 @@ class Clearing:
 
 
 class Scanning:
-    """Everything about the car once (scan.py). event: ("scan", result)."""
+    """Everything about the car once, or some parts of it (scan.py). event: ("scan", result)."""
 
-    def __init__(self, can, tests):
-        self._scan = Scan(can, tests)
+    def __init__(self, can, only):
+        self._scan = Scan(can, only=only)
 
     @property
     def event(self):

@@ -171,14 +171,15 @@ class Obd:
         maps = self._polling.maps
         self._order = Clearing(order, [e for e in maps.ecus if maps.supports(e, plan.RPM)])
 
-    def order_scan(self, tests=False):
-        """Everything about the car once, between the polls; an event ("scan", ...) brings it.
-        False where the car does not answer now, or another order is under way."""
+    def order_scan(self, only=None):
+        """Everything about the car once, or the parts that scan.Scan names, between the polls; an
+        event ("scan", ...) brings it. False where the car does not answer now, or another order is
+        under way."""
         if self._state != "polling" or self._order is not None:
             return False
         from agent.obd.orders import Scanning  # seldom used
 
-        self._order = Scanning(self._elm.can, tests)
+        self._order = Scanning(self._elm.can, only)
         return True
 
     # Events of the adapter

@@ -53,13 +53,14 @@ _REASONS = {
 
 
 class Scan:
-    """One pass. `can`: the bus is CAN; `tests`: monitor results (service 06), too."""
+    """One pass. `can`: the bus is CAN; `tests`: monitor results (service 06), too; `only`: names of
+    the parts to ask for, of "status", "identity", "codes", "freeze" and "tests"."""
 
-    def __init__(self, can=True, tests=False):
+    def __init__(self, can=True, tests=False, only=None):
         self.can = can
         self.done = False
         self.result = {"vin": None, "ecus": [], "missing": []}
-        self._tests = tests
+        self._parts = only or ("status", "identity", "codes", "freeze", tests and "tests")
         self._ecus = {}  # id -> its dict in the result
         self._steps = self._run()
         self._question = None
@@ -102,13 +103,15 @@ class Scan:
         yield from self._supported()
         if not self._ecus:
             return
-        yield from self._status()
-        yield from self._identity()
-        for what, service in _CODES:
-            yield from self._trouble_codes(what, service)
-        yield from self._freeze_frames()
-        if self._tests:
-            yield from self._monitor_tests()
+        for name, part in (
+            ("status", self._status),
+            ("identity", self._identity),
+            ("codes", self._all_codes),
+            ("freeze", self._freeze_frames),
+            ("tests", self._monitor_tests),
+        ):
+            if name in self._parts:
+                yield from part()
 
     def _ask(self, what, service, data, read, expected, again=False):
         """One question to all ECUs -> {ecu: what read(payload) made of its answer}.
@@ -261,6 +264,10 @@ class Scan:
             entry[what] = value
 
     # Services 03, 07, 0A
+
+    def _all_codes(self):
+        for what, service in _CODES:
+            yield from self._trouble_codes(what, service)
 
     def _trouble_codes(self, what, service):
         def read(payloads):

@@ -5,6 +5,9 @@ Everything else in `agent/` imports what it needs from here, by these names:
 NAME            'cpython', 'unix' (MicroPython on a PC) or 'esp32'
 Uart            serial line: `await read(ms)`, `write(data)`, `set_baud(rate)`, `close()`; raises
                 UartError
+Terminal        serial line for people: as Uart, but `write(data)` never waits and gives the number
+                of bytes that were taken
+serve_local     for ever: who connects to a socket of this machine gets a line like a Terminal's
 open_tcp        awaits a TCP line: `await read(ms)`, `await write(data)`, `close()`; raises TcpError
 Storage         files of one folder with a flush that is real; raises StorageError
 Aead            AES-256-CCM: `seal(nonce, data, aad)`, `open(nonce, data, aad)`; raises AeadError
@@ -16,6 +19,7 @@ Inputs          levels of the car's inputs
 Battery         the battery's voltage by a measurement of its own: `read()` gives mV or None
 Rtc             the machine's own clock: `read()` gives (UTC ms, uncertainty ms) or None,
                 `write(utc)` sets it
+wall_ms         UTC in ms by the machine's own clock, right or wrong: what TLS goes by
 Watchdog        fed by a healthy agent
 restart         starts the agent anew
 wake_cause      what began this run: the name of an input, 'timer', or the kind of start
@@ -50,6 +54,7 @@ Battery = _impl.Battery
 Inputs = _impl.Inputs
 Rtc = _impl.Rtc
 Storage = _impl.Storage
+Terminal = _impl.Terminal
 Uart = _impl.Uart
 Watchdog = _impl.Watchdog
 forget = _impl.forget
@@ -66,6 +71,7 @@ unpackb = _impl.unpackb
 uptime_ms = _impl.uptime_ms
 wait = _impl.wait
 wake_cause = _impl.wake_cause
+wall_ms = _impl.wall_ms
 x25519 = _impl.x25519
 x25519_steps = _impl.x25519_steps
 
@@ -74,6 +80,13 @@ async def open_tcp(host, port, ms):
     from agent.port.tcp import TcpLine  # only who asks gpsd needs it
 
     return await TcpLine.open(host, port, ms, _impl.within)
+
+
+async def serve_local(path, welcome):
+    """welcome(line): awaited for each who connects. Raises UartError where there are no sockets."""
+    from agent.port.local import serve  # only a Raspberry Pi has it
+
+    await serve(path, welcome)
 
 
 # Last, as the clients stand on the protocol in agent/comms, which may use all of the above.

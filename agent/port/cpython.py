@@ -29,6 +29,10 @@ def uptime_ms():
     return time.monotonic_ns() // 1000000
 
 
+def wall_ms():
+    return time.time_ns() // 1000000
+
+
 def random_bytes(n):
     return os.urandom(n)
 
@@ -136,6 +140,19 @@ class Uart:
         if self._serial.is_open:
             asyncio.get_running_loop().remove_reader(self._serial.fileno())
             self._serial.close()
+
+
+class Terminal(Uart):
+    """The same for people, who may not read: `write` never waits."""
+
+    def write(self, data):
+        """-> how many bytes the line took."""
+        try:
+            return os.write(self._serial.fileno(), data)
+        except BlockingIOError:
+            return 0
+        except (OSError, serial.SerialException) as e:
+            raise UartError("serial port %s: write: %s" % (self._path, e)) from e
 
 
 def _sync_file(f):

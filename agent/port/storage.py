@@ -61,6 +61,14 @@ class FileStorage:
         except OSError as e:
             raise _error("list", self._folder, e)
 
+    def free(self):
+        """Bytes that the medium has left for us; None where it does not say."""
+        try:
+            found = os.statvfs(self._folder)
+        except (OSError, AttributeError):
+            return None
+        return found[1] * found[4]
+
     def size(self, name):
         """Bytes in the file."""
         try:

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import select
 import sys
 import termios
+import time
 
 from agent.const import const
 from agent.port.errors import ASLEEP, WAKE_VARIABLE, UartError
@@ -30,6 +32,7 @@ from agent.port.micropython import (  # noqa: F401
 from agent.port.reading import Reading
 
 NAME = "unix"
+_PIECE = const(64)  # the kernel makes room in pieces of 256 bytes (tty_buffer.c)
 # Places in what tcgetattr returns, and in its list of control characters (Linux, termios.h).
 _CONTROLS = const(6)
 _VTIME = const(5)
@@ -95,6 +98,27 @@ class Uart:
         self._file.close()
 
 
+class Terminal(Uart):
+    """The same for people, who may not read: `write` never waits."""
+
+    def __init__(self, path, baud):
+        super().__init__(path, baud)
+        self._poll = select.poll()
+        self._poll.register(self._file, select.POLLOUT)
+
+    def write(self, data):
+        """-> how many bytes the line took. There is no way to open it without blocking here, but a
+        line with any room left takes so few bytes."""
+        try:
+            for _, event in self._poll.poll(0):
+                if event & (select.POLLHUP | select.POLLERR):
+                    raise UartError("serial port %s was lost: hung up" % self._path)
+                return self._file.write(data[:_PIECE]) or 0
+        except OSError as e:
+            raise UartError("serial port %s: write: error %s" % (self._path, e.args[0]))
+        return 0
+
+
 class Rtc:
     """Nothing here says whether the PC's clock is right."""
 
@@ -113,6 +137,10 @@ class Watchdog:
 
     def feed(self):
         pass
+
+
+def wall_ms():
+    return int(time.time() * 1000)
 
 
 def restart():

@@ -40,6 +40,7 @@ class Inputs:
         self._on_at = {}  # name of what is on -> since when
         self._told_stuck = set()
         self._changes = {}  # name -> [when the minute began, changes told in it]
+        self.changed = {}  # name -> uptime of the change to what counts
 
     def level(self, name):
         """True, False, or None while nothing is known of the input."""
@@ -61,6 +62,7 @@ class Inputs:
             if not is_first and not self._may_change(name, now):
                 continue
             self._since.pop(name, None)
+            self.changed[name] = seen[1]
             self._take(name, level, seen[1])
             if level or level is None or not is_first:
                 changes.append((name, level))

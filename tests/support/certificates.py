@@ -24,7 +24,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._write("ca", self._build(self._subject, self._key.public_key(), ca=True))
 
-    def _build(self, subject, public_key, ca=False, dns=None):
+    def _build(self, subject, public_key, ca=False, dns=None, days=1):
         now = datetime.datetime.now(datetime.UTC)
         builder = (
             x509.CertificateBuilder()
@@ -32,8 +32,8 @@ class Authority:
             .issuer_name(self._subject)
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _DAY)
-            .not_valid_after(now + _DAY)
+            .not_valid_before(now + min(0, days - 1) * _DAY - _DAY)
+            .not_valid_after(now + days * _DAY)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
         if dns:
@@ -57,9 +57,9 @@ class Authority:
     def ca(self, form="pem"):
         return str(self._folder / ("ca.crt." + form))
 
-    def issue(self, name, form="pem", dns=None):
-        """(certificate, key) for a common name, made at the first call."""
+    def issue(self, name, form="pem", dns=None, days=1):
+        """(certificate, key) for a common name, made at the first call; days: until it ends."""
         if not (self._folder / (name + ".key.pem")).exists():
             key = ec.generate_private_key(ec.SECP256R1())
-            self._write(name, self._build(_name(name), key.public_key(), dns=dns), key)
+            self._write(name, self._build(_name(name), key.public_key(), dns=dns, days=days), key)
         return tuple(str(self._folder / (f"{name}.{s}.{form}")) for s in ("crt", "key"))

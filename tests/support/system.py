@@ -34,7 +34,7 @@ class System:
         self._scenario = ["--scenario", str(scenario)] if scenario else []
         self.room_folder = folder / "room"
         self.journal = folder / "journal"
-        self._interpreter = interpreter
+        self.interpreter = self._interpreter = interpreter
         self._running = {}
         self._starts = 0
         self._summary = None
