@@ -20,6 +20,7 @@ from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
 from agent.condition import Condition
+from agent.console import entry
 from agent.const import const
 from agent.log import Log
 from agent.ordering import Ordering
@@ -35,9 +36,7 @@ _INPUTS_MS = const(20)  # the inputs are looked at so often: a panic press waits
 _REOPEN_MS = const(3000)  # a serial port that is not there is tried again so often
 _RESTART_MS = const(1000)  # a task that failed is started again after that long
 _MOVING = const(300)  # cm/s by GPS from which on the car cannot be asleep
-_RTC_MS = const(
-    60000
-)  # the machine's own clock is looked at so often while nothing better is known
+_RTC_MS = const(60000)  # the machine's own clock is looked at so often if nothing better is known
 _RTC_SET_MS = const(3600000)  # and set so often by GNSS
 KEY_SET = "room-keys"  # the file of `update/keyset.py`, which is imported when it is there
 _SPEED = signals.by_name("speed")
@@ -53,6 +52,7 @@ class App:
     def __init__(self, config, write):
         """config: of `config.load`; write(text): prints a line. Raises PortError."""
         self.config = config
+        self.version = VERSION
         self.config_path = None  # of its file, where an order may change what holds
         self._began = port.uptime_ms()
         self.log = Log(write)
@@ -197,6 +197,8 @@ class App:
             self._spawn("obd", self.obd.run)
         if self.powering:
             self._spawn("power", self.powering.run)
+        for way in entry.ways(self, self.config["console"], self._event):
+            self._spawn("console", way)
         await self._stopping.wait()
 
     def stop(self):
@@ -268,6 +270,7 @@ class App:
             self.uplink.wake()
 
     def _event_at(self, name, t, *fields):
+        self.log.event(name, t, fields)
         lane = records.event_lane(name)
         self._record(lane, (records.EVENT, t, records.EVENT_CODES[name]) + fields)
 

@@ -18,8 +18,8 @@ _REQUIRED = object()
 
 
 class Key:
-    """kind: 'int', 'str', 'bool', 'hex', 'names', 'rows', 'zones'. `low`, `high`: limits of an int,
-    or of a length (of a hex: bytes). `null`: None is allowed."""
+    """kind: 'int', 'str', 'bool', 'hex', 'names', 'rows', 'zones', 'technicians'. `low`, `high`:
+    limits of an int, or of a length (of a hex: bytes). `null`: None is allowed."""
 
     def __init__(self, kind, default=_REQUIRED, low=None, high=None, null=False, choices=None):
         self.kind = kind
@@ -52,6 +52,12 @@ _BROKER = {
     "username": Key("str", None, 0, 128, null=True),
     "password": Key("str", None, 0, 128, null=True),
     "tls": Optional(_TLS),
+}
+
+_TECHNICIAN = {
+    "name": Key("str", low=1, high=24),
+    "role": Key("str", "service", 1, 8, choices=("look", "service", "danger")),
+    "modulus": Key("str", low=1, high=255),
 }
 
 SCHEMA = {
@@ -173,6 +179,14 @@ SCHEMA = {
             "trial_ms": Key("int", 600000, 5000, 3600000),
         }
     ),
+    "console": {
+        "port": Key("str", None, 1, 255, null=True),  # a serial line; on an ESP32 also "usb"
+        "baud": Key("int", 115200, choices=_BAUDS),
+        "socket": Key("str", None, 1, 100, null=True),  # of this machine; on a Raspberry Pi
+        "language": Key("str", "en", 2, 2, choices=("en", "fr", "ar")),
+        "charset": Key("str", "ascii", 5, 5, choices=("ascii", "utf-8")),
+        "technicians": Key("technicians", (), 0, 16),
+    },
     "time": {
         # Before this agent was written no receiver tells the truth: 2026-01-01T00:00:00Z.
         "not_before_utc_ms": Key("int", 1767225600000, 0, 1 << 53),
@@ -408,6 +422,14 @@ def _zones(rule, value, name):
     return value
 
 
+def _technicians(rule, value, name):
+    """Who may log in at the console: groups of a name, a role, and the file with the modulus of the
+    public key."""
+    if not isinstance(value, list) or len(value) > rule.high:
+        raise ConfigError("%s must be a list of at most %d technicians" % (name, rule.high))
+    return [_group(_TECHNICIAN, row, "%s[%d]." % (name, i)) for i, row in enumerate(value)]
+
+
 def _names(rule, value, name):
     if not isinstance(value, list) or not rule.low <= len(value) <= rule.high:
         text = "%s must be a list of %d to %d names"
@@ -420,5 +442,5 @@ def _names(rule, value, name):
 
 _KINDS = {
     "int": _int, "bool": _bool, "str": _str, "hex": _hex, "names": _names, "rows": _rows,
-    "zones": _zones,
+    "zones": _zones, "technicians": _technicians,
 }  # fmt: skip

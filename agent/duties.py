@@ -7,22 +7,21 @@ what takes time is begun, LATER is returned, and whoever does it tells in the en
 import json
 
 from agent import port
-from agent.console.commands import CommandError
+from agent.console.levels import LATER, CommandError
 from agent.const import const
-from agent.zones import ZoneError
-from agent.zones import check as check_zones
 
 _MAX_ZONES_BYTES = const(65536)  # 64 zones of 32 corners
 MAX_MESSAGES = 4  # to the crew, kept for whoever shows them
-LATER = ()  # stands for a result that is still to come
 
 
 class Duties:
     """app: of app.py, with its parts. messages: list that takes those to the crew; zones: name of
-    the file, beside the journal, that keeps the zones which the room has set."""
+    the file, beside the journal, that keeps the zones which the room has set; on_done(name, data,
+    why): called when what was begun has ended, `why` not being None where it came to nothing."""
 
-    def __init__(self, app, messages, zones):
+    def __init__(self, app, messages, zones, on_done=None):
         self._app = app
+        self._on_done = on_done
         self._messages = messages
         self._zones_file = zones
         self.number = 0  # of the order that is carried out
@@ -48,6 +47,8 @@ class Duties:
 
     def use_zones(self, now):
         """Zones that the room has set go before the configuration's, also after a restart."""
+        from agent.zones import check as check_zones  # only where there are some
+
         storage = self._app.journal.storage
         tracking = self._app.tracking
         try:
@@ -61,7 +62,15 @@ class Duties:
         tracking.set_zones(rows, now)
 
     def run(self, name, arguments, now):
-        return self._calls[name](now, **arguments)
+        call = self._calls.get(name)
+        if call is not None:
+            return call(now, **arguments)
+        from agent.console import look  # 10 KB that no order may ever ask for
+
+        try:
+            return look.run(self._app, name, arguments, now, self._on_done)
+        finally:
+            port.forget("agent.console.look")
 
     def _ping(self, now):
         return self._app.status()
@@ -82,6 +91,9 @@ class Duties:
         return {"profile": self._app.tracking.profile.name}
 
     def _zones(self, now, rows):
+        from agent.zones import ZoneError
+        from agent.zones import check as check_zones
+
         tracking = self._app.tracking
         try:
             check_zones(rows, tracking.profile_names())
@@ -113,6 +125,8 @@ class Duties:
     def _begun(self, name, why):
         if why is not None:
             raise CommandError("%s: %s" % (name, why))
+        # Only one is under way at a time; it is for whoever began it.
+        self._app.obd.on_done = self._on_done
         return LATER
 
     def _journal(self, now):

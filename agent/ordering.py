@@ -36,6 +36,11 @@ class Ordering:
         self.messages = []
 
     @property
+    def has_begun(self):
+        """Orders have come: what carries them out is in memory and stays."""
+        return self._orders is not None
+
+    @property
     def counters(self):
         return self._orders.counters if self._orders else {}
 
@@ -59,17 +64,21 @@ class Ordering:
         if self._orders is not None:
             return
         from agent.comms.orders import Orders
-        from agent.console.commands import ROLES, CommandError, check_from_room
-        from agent.duties import LATER, Duties
+        from agent.console.commands import check_from_room
+        from agent.console.levels import LATER, ROLES, CommandError
 
-        if self._app.obd:
-            self._app.obd.on_done = self._ended
         if self._app.updating:
             self._app.updating.on_done = self._ended
         self._later = LATER
         self._orders = Orders(check_from_room, ROLES.index(self._role))
-        self._duties = Duties(self._app, self.messages, ZONES)
+        self._duties = self.duties(self._ended)
         self._refusal = CommandError
+
+    def duties(self, on_done):
+        """What carries commands out, for whoever gives them; on_done: see Duties."""
+        from agent.duties import Duties
+
+        return Duties(self._app, self.messages, ZONES, on_done)
 
     def take(self, id_, deadline, role, name, arguments):
         self._begin()

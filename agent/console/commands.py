@@ -3,18 +3,17 @@
 A row: name, role that it takes, arguments, what it does, an example. An argument: name, kind,
 default (REQUIRED: none), lowest and highest value or length. Kinds: "int", "text", "name" (a text
 that may be null), "rows" (a list of lists, checked by whoever uses it), "map" (names and values, as
-well), "bytes" (also as hexadecimal text, from whoever has a keyboard only).
+well), "bytes" (also as hexadecimal text, from whoever has a keyboard only), "names" (a list of
+short texts).
 
-What a command does is not here: the application hands the checked call on by its name.
+What a command does is not here: the application hands the checked call on by its name. Commands
+that only look are in a table of their own, `look_rows.py`.
 """
 
+from agent import port
+from agent.console.levels import DANGER, LOOK, ROLES, SERVICE, CommandError
 from agent.log import MAX_LINES
 from agent.reporting import MAX_ZONES
-
-LOOK = 0  # changes nothing
-SERVICE = 1  # changes how the gateway works
-DANGER = 2  # may cost the gateway its work for a while
-ROLES = ("look", "service", "danger")
 
 # As in agent/settings.py and agent/update/, which few drives import.
 MAX_SETTINGS = 32
@@ -114,16 +113,28 @@ COMMANDS = (
 MAX_NAME = 24
 
 
-class CommandError(Exception):
-    """A call that cannot be carried out; one line that says why."""
-
-
 def row(name):
     """The command's row, or None."""
     for found in COMMANDS:
         if found[0] == name:
             return found
+    for found in more().ROWS:
+        if found[0] == name:
+            return found
     return None
+
+
+def rows():
+    """All rows, in the order of their names."""
+    return sorted(COMMANDS + more().ROWS)
+
+
+def more():
+    """The module with the rows that only look, out of memory again with whoever asked."""
+    from agent.console import look_rows
+
+    port.forget("agent.console.look_rows")
+    return look_rows
 
 
 def check(name, arguments, role):
@@ -175,6 +186,9 @@ def _value(name, argument, value):
         if not isinstance(value, dict) or not all([isinstance(k, str) for k in value]):
             raise CommandError("%s must be names with their values" % where)
         size = len(value)
+    elif kind == "names":
+        value = _names(where, value)
+        size = len(value)
     elif kind == "bytes":
         value = _bytes(where, value)
         size = len(value)
@@ -185,6 +199,15 @@ def _value(name, argument, value):
     if not low <= size <= high:
         raise CommandError("%s is not within %d to %d" % (where, low, high))
     return value
+
+
+def _names(where, value):
+    if not isinstance(value, (list, tuple)):
+        raise CommandError("%s must be a list of names" % where)
+    for item in value:
+        if not isinstance(item, str) or not 0 < len(item) <= MAX_NAME:
+            raise CommandError("%s: %s is no name" % (where, _short(item)))
+    return list(value)
 
 
 def _bytes(where, value):

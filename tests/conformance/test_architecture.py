@@ -29,7 +29,8 @@ LAYERS = (
         "agent.zones",
         "agent.driving",
     ),
-    ("agent.console", "agent.update"),
+    ("agent.update",),
+    ("agent.console",),
     (
         "agent.recorder",
         "agent.config",

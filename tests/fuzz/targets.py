@@ -16,6 +16,8 @@ from agent.comms.orders import MAX_EVENTS, MAX_KNOWN, MAX_WAITING, Orders
 from agent.comms.seal import FrameBox, FrameError
 from agent.comms.unbatch import BatchError, decode
 from agent.console import commands
+from agent.console.session import Session
+from agent.console.texts import Texts
 from agent.gps.gpsd import MAX_LINE, Gpsd
 from agent.gps.receiver import Receiver
 from agent.gps.settings import Settings
@@ -279,6 +281,40 @@ def release():
     return call, [packed, signed, index]
 
 
+def console():
+    """What a terminal, a bad cable or a stranger types at the console."""
+    state = []
+
+    def call(data):
+        if not state or data[:1] == b"\x00":
+            state[:] = [Session("v-fuzz", Texts("fr"), data[1] % 3 if len(data) > 1 else 0)]
+            state[0].greet(0)
+        session = state[0]
+        out, calls = session.feed(data, 0)
+        for _ in range(8):
+            for made in calls[:1]:
+                if made[0] == "complete":
+                    out += session.completed(["a", "ab"])
+                elif made[0] == "login":
+                    session.ask(["sign"])
+                elif made[0] != "end":
+                    session.answered()
+                    session.show(["%s" % (made,), "x" * 100])
+                    assert made[0] != "call" or made[1].level <= session.role
+            while True:
+                piece = session.output(0)
+                out += piece
+                if not piece:
+                    break
+            more, calls = session.feed(b"", 0)
+            out += more
+        # An answer to each byte is the most that is ever drawn: the line anew, and a page.
+        assert len(out) <= 4096 + 700 * len(data), len(out)
+
+    seeds = [b"watch rpm speed --json=4\rq", b"login tech\rQUJD\r", b"\x1b[A\x1b[D\x1b[3~\t\x03"]
+    return call, seeds
+
+
 TARGETS = {
     "frame": frame,
     "msgpack": msgpack,
@@ -289,4 +325,5 @@ TARGETS = {
     "obd": obd,
     "mqtt": mqtt,
     "release": release,
+    "console": console,
 }

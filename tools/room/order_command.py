@@ -112,7 +112,7 @@ def commands_() -> None:
     Example: patrol room commands
     """
     table = Table("command", "role", "what it does", "example")
-    for name, role, _, what, example in commands.COMMANDS:
+    for name, role, _, what, example in commands.rows():
         table.add_row(name, commands.ROLES[role], what, example)
     Console().print(table)
 

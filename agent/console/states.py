@@ -1,0 +1,187 @@
+"""How each part is, as plain data: what the self-test judges and the first screen shows.
+
+    states(app, now)    ->    {"gps": {...}, "obd": {...}, ...}, None for a part that is not there
+
+Times are ages in ms at `now`, None where the thing never happened; UTC is in ms.
+"""
+
+from agent import port, signals
+from agent.comms.link import ONLINE
+
+_RPM = "rpm"
+_ASIDE = ("UartError", "TcpError")  # told by the parts themselves
+
+
+def states(app, now):
+    return {
+        "gps": gps(app, now),
+        "obd": obd(app, now),
+        "link": link(app, now),
+        "clock": clock(app, now),
+        "storage": storage(app),
+        "inputs": inputs(app, now),
+        "power": power(app, now),
+        "update": update(),
+        "agent": agent(app, now),
+    }
+
+
+def _age(t, now):
+    return None if t is None else max(0, now - t)
+
+
+def gps(app, now):
+    """open, heard, said, valid: ages of the last byte, sound sentence and fix that holds."""
+    part = app.gps
+    if part is None:
+        return None
+    position = app.tracking.position
+    fix = part.fix
+    setup = part.receiver.setup if part.receiver else None
+    return {
+        "open": part.is_open,
+        "heard": _age(part.heard, now),
+        "said": _age(part.said, now),
+        "fixed": None if position is None else _age(position[1], now),
+        "valid": bool(fix and fix.valid),
+        "quality": fix.quality if fix else 0,
+        "reason": fix.reason if fix else None,
+        "satellites": fix.sats if fix else None,
+        "hdop": fix.hdop if fix else None,
+        "in_view": len(part.sky.satellites(now)) if part.sky else None,
+        "searching": bool(setup and setup.version is None and part.said is None),
+        "antenna": setup.antenna if setup else None,
+        "jamming": setup.jamming if setup else None,
+        "receiver": setup.version if setup else None,
+    }
+
+
+def obd(app, now):
+    part = app.obd
+    if part is None:
+        return None
+    return {
+        "open": part.is_open,
+        "heard": _age(part.heard, now),
+        "state": part.state,
+        "adapter": part.adapter,
+        "protocol": part.protocol,
+        "rpm": part.reading(signals.by_name(_RPM)),
+        "values": len(part.readings()),
+    }
+
+
+def link(app, now):
+    part = app.link
+    trouble = app.uplink.trouble
+    broker = app.uplink.broker
+    flying, unproved = part.outstanding()
+    return {
+        "state": part.state,
+        "proved": part.proved,
+        "broker": "%s:%d" % (broker["host"], broker["port"]),
+        "tls": bool(broker["tls"]),
+        "cause": trouble[0] if trouble else None,
+        "detail": trouble[1] if trouble else None,
+        "trouble": _age(trouble[2], now) if trouble else None,
+        "wait": part.wake(now) if part.state != ONLINE else None,
+        "round_trip": part.pace.base,
+        "queue": part.pace.queue(),
+        "window": part.pace.size,
+        "pubacks_outstanding": flying,
+        "unproved": unproved,
+        "certificates": certificates(broker["tls"]),
+    }
+
+
+def certificates(tls):
+    """[[which, begins, ends], ...] of the files, ends None where one cannot be read."""
+    found = []
+    if not tls:
+        return found
+    from agent.console import certificate
+
+    for which in ("cert", "ca"):
+        if tls.get(which):
+            try:
+                with open(tls[which], "rb") as f:
+                    begins, ends = certificate.validity(f.read(certificate.MAX_FILE))
+            except (OSError, ValueError):
+                begins = ends = None
+            found.append([which, begins, ends])
+    port.forget("agent.console.certificate")
+    return found
+
+
+def clock(app, now):
+    part = app.clock
+    return {
+        "utc": part.utc(now),
+        "source": part.source(),
+        "uncertainty": part.anchor[4] if part.anchor else None,
+        "machine": port.wall_ms(),
+        "refused": part.counters["refused"],
+        "not_before": app.config["time"]["not_before_utc_ms"],
+        "gps": app.gps.quality.time if app.gps else None,
+    }
+
+
+def storage(app):
+    journal = app.journal
+    kept = app.config["journal"]
+    return {
+        "left": journal.frames_left(),
+        "bytes": journal.size(),
+        "quota": kept["quota_bytes"],
+        "free": journal.storage.free(),
+        "lost": journal.counters["frames_lost"],
+        "write_errors": journal.counters["write_errors"],
+        "full": any(["storage is full" in line for line in app.log.lines]),
+    }
+
+
+def inputs(app, now):
+    """{name: [level, since when in ms]}: of each that is wired."""
+    part = app.inputs
+    wired = [name for name, source in (app.config["inputs"] or {}).items() if source is not None]
+    return {name: [part.level(name), _age(part.changed.get(name), now)] for name in wired}
+
+
+def power(app, now):
+    """battery: mV by the adapter, None where it is not known now."""
+    part = app.obd
+    return {
+        "battery": part.reading(signals.BATTERY_VOLTAGE) if part else None,
+        "rpm": part.reading(signals.by_name(_RPM)) if part else None,
+        "ignition": app.inputs.level("ignition"),
+        "obd": part.state if part else None,
+    }
+
+
+def update():
+    """order, attempt, outcome and whether a release is on trial, by the pointer beside the slots;
+    None where the agent does not run from one."""
+    if "/app/agent/" not in __file__:
+        return None  # at once: what knows the slots is 20 KB of a chip's heap
+    from agent.update.slots import OUTCOMES, place
+
+    found = place(__file__)
+    if found is None:
+        return None
+    from agent.port.tree import Tree
+    from agent.update import boot
+
+    try:
+        pointer = boot.load(Tree(found[0]))
+    except OSError:
+        return None
+    outcome = OUTCOMES[pointer.outcome] if pointer.outcome < len(OUTCOMES) else "unknown"
+    return {"slot": found[1], "order": pointer.order.hex(), "attempt": pointer.attempt,
+            "outcome": outcome, "trial": bool(pointer.trial)}  # fmt: skip
+
+
+def agent(app, now):
+    """Faults by name and how often, without those that the parts tell themselves."""
+    faults = app.log.counters
+    own = [n for n in faults if n[:5] != "link." and n.split(".")[1] not in _ASIDE]
+    return {"uptime": now, "faults": {name: faults[name] for name in sorted(own)}}
