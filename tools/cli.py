@@ -8,6 +8,7 @@ import typer
 
 from tools import gps
 from tools.bench.command import bench
+from tools.console.command import app as console
 from tools.demo.command import demo
 from tools.emulator.command import emulate
 from tools.journal.command import app as journal
@@ -30,6 +31,7 @@ app.add_typer(provision, name="provision", help="Keys and configuration of rooms
 app.add_typer(release, name="release", help="Build, sign and verify releases of the agent.")
 app.add_typer(journal, name="journal", help="A vehicle's journal.")
 app.add_typer(gps.app, name="gps", help="GPS captures.")
+app.add_typer(console, name="console")
 app.add_typer(obd, name="obd", help="A car's OBD-II by an adapter on this machine.")
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import gps, journal, link, loop, obd, wire
+from tools.bench import console, gps, journal, link, loop, obd, wire
 
 BENCHES = {
     "wire": wire.run,
@@ -16,6 +16,7 @@ BENCHES = {
     "link": link.run,
     "journal": journal.run,
     "loop": loop.run,
+    "console": console.run,
 }
 
 
