@@ -7,8 +7,9 @@
 
 Each command carries a number that comes back in its answer, so that noise, a half-read answer of
 somebody else or a prompt are told apart from what was asked for: what is no line of JSON with that
-number is passed over. Before each command what may stand in the gateway's line is dropped (Ctrl-C
-ends what runs there, Ctrl-U what was typed), and a command that is not answered is given again.
+number is passed over. Before a command what may stand in the gateway's line is dropped (Ctrl-C
+ends what runs there, Ctrl-U what was typed), unless the last one was answered; and a command that
+is not answered is given again.
 Raises ConsoleError, and Refused where the gateway says why not.
 """
 
@@ -35,6 +36,7 @@ class Client:
         self._line = line
         self._log = log
         self._rest = b""
+        self._is_clear = False  # all that was asked is answered: nothing stands in the way
         self._numbers = itertools.count(1)
 
     @classmethod
@@ -77,6 +79,7 @@ class Client:
         finally:
             self._line.write(b"q")
             self._settle()
+            self._is_clear = False
 
     def log_in(self, name, key, role=None, passphrase=None):
         """The role that the gateway grants."""
@@ -106,8 +109,10 @@ class Client:
         return found is not None and found[1] == commands.LOOK
 
     def _send(self, text):
-        self._line.write(_CLEAR)
-        self._settle()
+        if not self._is_clear:
+            self._line.write(_CLEAR)
+            self._settle()
+        self._is_clear = False
         self._line.write(text.encode() + b"\r")
 
     def _settle(self):
@@ -126,6 +131,7 @@ class Client:
                 self._rest = rest
                 found = _parsed(line)
                 if found is not None and found.get("id") == number:
+                    self._is_clear = True
                     if not found.get("ok"):
                         raise Refused(str(found.get("error")))
                     return found.get("data")
