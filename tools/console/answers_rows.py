@@ -1,0 +1,173 @@
+"""Answers about the gateway as rows: (label, value, "good" | "warn" | "bad" | None).
+
+Each function takes the data of one command (agent/console/look.py, agent/console/states.py).
+"""
+
+from datetime import UTC, datetime
+
+from tools.console.answers import FIX_FRESH_MS, position
+from tools.console.fields import field, items, number, texts
+from tools.console.words import plain, seconds, size
+
+_SOURCES = {0: "none", 1: "GNSS", 2: "room", 3: "machine's own"}  # agent/records.py
+_SOON_MS = 30 * 86_400_000  # a certificate that ends within a month is told
+
+
+def link_rows(data):
+    state = texts(data, "state")
+    rows = [("state", state or "-", "good" if state == "online" else "bad")]
+    if state == "online":
+        proved = field(data, "proved") is True
+        rows.append(("room", "answers" if proved else "silent", "good" if proved else "warn"))
+    tls = field(data, "tls")
+    safe = "" if tls is None else (", TLS" if tls else ", no TLS")
+    rows.append(("broker", (texts(data, "broker") or "-") + safe, None))
+    trip = number(data, "round_trip")
+    rows.append(("round trip", "-" if trip is None else f"{trip:.0f} ms", None))
+    under_way = number(data, "unproved")
+    if under_way is not None:
+        rows.append(("unproved", _count(under_way), None))
+    if field(data, "cause"):
+        is_old = state == "online"
+        cause = f"{texts(data, 'cause')}: {texts(data, 'detail') or '-'}"
+        ago = seconds(number(data, "trouble"))
+        rows.append(("trouble", f"{cause}, {ago} ago", None if is_old else "warn"))
+    if state != "online" and number(data, "wait") is not None:
+        rows.append(("tries again", "in " + seconds(number(data, "wait")), None))
+    return rows + certificate_rows(data)
+
+
+def certificate_rows(data, now_ms=None):
+    """Certificates with the day on which they end; now_ms: UTC, of this machine without."""
+    now_ms = datetime.now(UTC).timestamp() * 1000 if now_ms is None else now_ms
+    rows = []
+    for row in items(data, "certificates")[:8]:
+        name = {"cert": "certificate", "ca": "authority"}.get(field(row, 0), texts(row, 0) or "-")
+        ends = number(row, 2)
+        if ends is None:
+            rows.append((name, "cannot be read", "bad"))
+        else:
+            judged = "bad" if ends < now_ms else "warn" if ends < now_ms + _SOON_MS else None
+            rows.append((name, f"until {_day(ends)}", judged))
+    return rows
+
+
+def journal_rows(data):
+    counters = field(data, "counters")
+    lost = number(counters, "frames_lost")
+    errors = [number(counters, name) for name in ("write_errors", "read_errors")]
+    rows = [
+        ("waiting", _count(number(data, "left")), None),
+        ("takes", size(number(data, "bytes")), None),
+        ("written", _count(number(counters, "frames_journalled")), None),
+        ("proved", _count(number(counters, "frames_acknowledged")), None),
+        ("lost", _count(lost), "bad" if lost else None),
+    ]
+    if any(errors):
+        text = f"{errors[0] or 0:.0f} writing, {errors[1] or 0:.0f} reading"
+        rows.append(("errors", text, "bad"))
+    return rows
+
+
+def _count(value):
+    return "-" if value is None else f"{value:.0f} frame" + ("" if value == 1 else "s")
+
+
+def gps_rows(data):
+    fix = position(data)
+    # What the receiver says of itself: model first, then software.
+    rows = [("receiver", ", ".join(plain(x, 40) for x in items(data, "receiver")[:2]) or "-", None)]
+    if fix is None:
+        return [*rows, ("position", "none", "bad")]
+    judged = "good" if fix.quality == "good" else "warn"
+    rows += [
+        ("position", fix.place(), None),
+        ("quality", fix.quality_words(), judged),
+        ("satellites", f"{fix.words('sats')}, hdop {fix.words('hdop')}", None),
+        ("age", seconds(fix.age_ms), "warn" if (fix.age_ms or 0) > FIX_FRESH_MS else None),
+    ]
+    for name in ("antenna", "jamming"):
+        said = texts(data, name)
+        if said:
+            rows.append((name, said, None if said in ("ok", "none") else "warn"))
+    return rows
+
+
+def power_rows(data):
+    volts = number(data, "battery")
+    rows = [("battery", "-" if volts is None else f"{volts / 1000:.1f} V", None)]
+    rows.append(("ignition", _level(field(data, "ignition")), None))
+    return [*rows, ("car's bus", texts(data, "obd") or "-", None)]
+
+
+def input_rows(data):
+    if not isinstance(data, dict) or not data:
+        return [("inputs", "none is wired", None)]
+    return [
+        (plain(name, 12), f"{_level(field(row, 0))}, for {seconds(number(row, 1))}", None)
+        for name, row in list(data.items())[:16]
+    ]
+
+
+def _level(value):
+    return {True: "on", False: "off"}.get(value, "-") if isinstance(value, bool) else "-"
+
+
+def clock_rows(data):
+    utc = number(data, "utc")
+    machine = number(data, "machine")
+    source = number(data, "source")
+    rows = [
+        ("UTC", _moment(utc), "warn" if utc is None else None),
+        ("source", _SOURCES.get(source, "-"), None),
+        ("own clock", _moment(machine), None),
+    ]
+    off = None if utc is None or machine is None else abs(utc - machine)
+    return [*rows, ("apart by", seconds(off), "warn" if (off or 0) > 60_000 else None)]
+
+
+def version_rows(data):
+    rows = [
+        ("vehicle", texts(data, "vehicle") or "-", None),
+        ("agent", f"{texts(data, 'version') or '-'}, {texts(data, 'port') or '-'}", None),
+        ("running for", seconds(number(data, "uptime")), None),
+        ("profile", texts(data, "profile") or "-", None),
+    ]
+    free = number(data, "storage", "free")
+    if free is not None:
+        rows.append(("storage free", size(free), None))
+    update = field(data, "update")
+    if isinstance(update, dict):
+        trial = field(update, "trial") is True
+        text = f"slot {texts(update, 'slot')}, {texts(update, 'outcome')}"
+        rows.append(("release", text + (", on trial" if trial else ""), "warn" if trial else None))
+    return rows
+
+
+# (title, command, rows of its data): the report's view of the gateway
+GATEWAY = (
+    ("Agent", "status", version_rows),
+    ("Position", "gps", gps_rows),
+    ("Link and certificates", "link", link_rows),
+    ("Journal", "journal", journal_rows),
+    ("Clock", "time", clock_rows),
+    ("Power", "power", power_rows),
+    ("Inputs", "inputs", input_rows),
+)
+
+
+def _day(ms):
+    when = _utc(ms)
+    return when.strftime("%Y-%m-%d") if when else "-"
+
+
+def _moment(ms):
+    when = _utc(ms) if ms is not None else None
+    return when.strftime("%Y-%m-%d %H:%M:%S") if when else "-"
+
+
+def _utc(ms):
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
