@@ -314,7 +314,7 @@ def test_the_plain_tool_and_its_key(visit, terminal, tmp_path):
     log = tmp_path / "visit.log"
     with terminal.relayed() as path:
         tool = subprocess.Popen(
-            [sys.executable, "-m", "tools.cli", "console", path, "--key",
+            [sys.executable, "-m", "tools.cli", "console", path, "--plain", "--key",
              str(system.folder / "tech.key"), "--log", str(log)],
             stdin=slave, stdout=slave, stderr=subprocess.PIPE,
         )  # fmt: skip

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from typer.core import TyperGroup
 
-from tools.console import ConsoleError, keys
+from tools.console import ConsoleError, keys, visiting
 from tools.console.client import Client
 from tools.console.line import BAUD, find, open_line
 from tools.console.plain import Plain
@@ -48,23 +49,56 @@ def open_(
     role: Annotated[str | None, typer.Option(help="look, service or danger.")] = None,
     passphrase: Passphrase = None,
     log: Annotated[Path | None, typer.Option(help="Append all that comes to this file.")] = None,
+    screen: Annotated[
+        bool | None,
+        typer.Option("--screen/--plain", help="The screen, or bare lines; without, what fits."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Ask for everything once, write this HTML file, and end.")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="With --report: also as PDF.")] = False,
+    technician: Annotated[
+        str, typer.Option(help="Name in the report of the visit; without, that of --as.")
+    ] = "",
 ) -> None:
-    """Open the console. Ctrl-] ends it; Ctrl-C goes to the gateway.
+    """Open the console: the screen on a terminal that can show it, else bare lines, where Ctrl-]
+    ends and Ctrl-C goes to the gateway.
 
     Example: patrol console /dev/ttyACM0 --command status --json
+
+    Example: patrol console /dev/ttyACM0 --report visit.html --pdf --technician "A. Idrissi"
     """
     if name and not key:
         raise typer.BadParameter("--as needs --key")
+    if pdf and not report:
+        raise typer.BadParameter("--pdf needs --report")
+    if sum(map(bool, (command, report, screen))) > 1:
+        raise typer.BadParameter("--command, --report and --screen exclude each other")
     try:
         secret = None if passphrase is None else _first_line(passphrase)
         where = port or find()
-        if command is None:
-            _plain(where, baud, key, secret, log)
-        else:
+        access = visiting.Access(where, baud, key, name, role, secret)
+        if command is not None:
             _one(where, baud, command, as_json, key, name, role, secret, log)
+        elif report is not None:
+            _report(access, report, technician or name or "", pdf)
+        elif screen or (screen is None and visiting.can_show()):
+            kept = visiting.run_screen(access, technician or name or "", log)
+            typer.echo(f"what was asked and answered: {kept}")
+        else:
+            _plain(where, baud, key, secret, log)
     except ConsoleError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+
+
+def _report(access, path, technician, with_pdf):
+    with Console(stderr=True).status("asking") as status:
+        lines = visiting.run_report(access, path, technician, with_pdf, status.update)
+    for line in lines:
+        typer.echo(line)
+    if lines[-1].startswith("no PDF"):
+        raise typer.Exit(1)
 
 
 def _plain(where, baud, key, secret, log):
@@ -138,6 +172,24 @@ def key_(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{path}.key for {name} alone; {path}.modulus for console.technicians")
+
+
+@app.command()
+def shots(
+    folder: Annotated[Path, typer.Argument(help="Where the pictures are written.")],
+) -> None:
+    """Make the documents' pictures of screen and report, of an emulated car and a real agent.
+
+    Example: patrol console shots docs/console
+    """
+    from tools.console import pdf, shots
+    from tools.demo.children import ChildError
+
+    try:
+        shots.shoot(folder, typer.echo)
+    except (shots.ShotError, pdf.PdfError, ChildError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
 
 
 def _first_line(path):
