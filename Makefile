@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench simulate schematics check faults fuzz soak-obd clean
+.PHONY: setup demo test lint bench simulate schematics screenshots check faults fuzz soak-obd clean
 
 setup: $(STAMP)
 
@@ -51,6 +51,11 @@ bench: $(STAMP)
 # hardware/build, what is committed beside it. ARGS=--check only tells what is not as committed.
 schematics: $(STAMP)
 	$(BIN)/python -m hardware.build $(ARGS)
+
+# The pictures of docs/console-screen.md, of an emulated car and a real agent; takes a chromium and
+# some two minutes. Look at them before they are committed.
+screenshots: $(STAMP)
+	$(BIN)/patrol console shots docs/console
 
 # Delivery under simulated faults (docs/simulation.md). SEED=17 runs one, ARGS=--trace or --shrink
 # shows how it breaks.
