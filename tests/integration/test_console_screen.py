@@ -174,6 +174,22 @@ def test_a_lost_line_is_told_and_opened_again():
     run(scenario, healthy())
 
 
+def test_what_happens_under_a_dialog_is_seen_as_well():
+    async def scenario(seen):
+        await seen.until("LIVE", "online")
+        await seen.press("question_mark")
+        await seen.until("Esc closes")
+        seen.script.cut()
+        await seen.until("LINE LOST", "Esc closes")
+        seen.app.action_selftest()
+        seen.script.mend()
+        await seen.until("LIVE", "Esc closes")
+        await seen.press("escape")
+        await seen.until("line lost: ", "selftest: the line is lost", "the line is open")
+
+    run(scenario, healthy(), size=(80, 30))
+
+
 def test_a_port_that_is_not_there_at_the_start_is_waited_for():
     async def scenario(seen):
         seen.script.cut()
@@ -213,7 +229,7 @@ def test_panels_alone_by_their_keys():
             ("y", ("G02 █ 46", "C21"), ("quality", "Journal")),
             ("g", ("altitude", "hdop"), ("Journal", "Trouble")),
             ("l", ("certificate", "authority", "Journal"), ("quality", "Self-test")),
-            ("o", ("every answer is kept",), ("quality", "Journal", "Trouble")),
+            ("o", ("this visit is kept",), ("quality", "Journal", "Trouble")),
         ):
             await seen.press(key)
             await seen.until(*there, gone=gone)

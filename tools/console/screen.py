@@ -32,8 +32,6 @@ _MAX_SHOWN = 200  # lines of one answer in the log; the whole is in the session'
 _NARROW, _SLIM = 64, 44
 _SHORT, _LOW, _FLAT, _TALL = 22, 16, 9, 34
 
-PANELS = ("position", "sky", "codes", "link", "journal", "selftest")
-
 
 class Told(Message):
     """An event of the talker, in the screen's own thread."""
@@ -120,7 +118,7 @@ class ConsoleScreen(App):
 
     def on_mount(self):
         self._fit(self.size)
-        self._note("every answer is kept in " + self._session_log.name, "dim")
+        self._note("this visit is kept in " + self._session_log.name, "dim")
         self.set_interval(_TICK_S, self._draw)
         self.talker.start()
         self._draw()
