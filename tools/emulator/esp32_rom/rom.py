@@ -23,7 +23,7 @@ _SYNC_DATA = b"\x07\x07\x12\x20" + b"\x55" * 32
 _SYNC_ANSWERS = 8
 _ROM_RATE = 115200
 _SEED = 0xEF  # of the checksum over a block
-_SLOW_READ_MOST = 64  # bytes in a response to the ROM's READ_FLASH
+_SLOW_READ = 64  # bytes in a response to the ROM's READ_FLASH, whatever was asked for
 
 
 class Refused(Exception):
@@ -218,9 +218,9 @@ class Loader:
 
     def _slow_read(self, data, _):
         at, size = struct.unpack("<II", data)
-        if size > _SLOW_READ_MOST:
+        if size > _SLOW_READ:
             raise Refused(INVALID)
-        return 0, self._nor.read(at, size)
+        return 0, self._nor.read(at, size).ljust(_SLOW_READ, b"\0")
 
     # What only the stub has
 
