@@ -104,7 +104,9 @@ def parse(data, path):
     chip, loader_at = CHIPS[number]
     at = loader_at - start
     if at < 0:
-        raise FlashError(f"{path} begins with 4,096 erased bytes, which an image for {chip} has not")
+        raise FlashError(
+            f"{path} begins with 4,096 erased bytes, which an image for {chip} has not"
+        )
     rows = data[TABLE_AT - at : TABLE_AT - at + TABLE_SIZE]
     if rows[:2] != _ROW_MAGIC:
         raise FlashError(
