@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from tools.files import write_private
-from tools.flash import FlashError, UsageError, contents, firmware, ports, work
+from tools.flash import FlashError, UsageError, contents, firmware, ports, secure, work
 from tools.flash.esptool import Esptool
 from tools.flash.records import Records
 
@@ -99,11 +99,10 @@ def esp32(
     shown.result(row, f"{plan.vehicle}: written and verified; {after}")
 
 
-@app.command("secure", hidden=True)
+@app.command("secure")
 def secure_(
-    chip: Annotated[str, typer.Argument(help="esp32 or esp32s3.")],
-    keys: Annotated[Path, typer.Option(help="Folder for the keys.")],
-    image: Annotated[Path, typer.Option("--firmware", help="The firmware to sign.")],
+    image: Annotated[Path, typer.Option("--firmware", help="A firmware built for both.")],
+    keys: Annotated[Path, typer.Option(help="Folder for the keys, and for what is signed.")],
     port: PortName = None,
     run: Annotated[bool, typer.Option("--run", help="Do it. Fuses cannot be unburnt.")] = False,
     confirm: Annotated[
@@ -113,16 +112,17 @@ def secure_(
     """Show how secure boot and flash encryption are switched on: each command of espsecure and
     espefuse, in its order. Nothing is done without --run.
 
-    Example: patrol flash secure esp32s3 --firmware ESP32_GENERIC_S3.bin --keys keys
+    Example: patrol flash secure --firmware gateway-secure.bin --keys keys
     """
     try:
-        steps = secure.steps(chip, firmware.read(image), keys, port)
+        fw = firmware.read(image)
+        steps = secure.steps(fw, keys, port)
         for step in steps:
             typer.echo(f"# {step.why}\n{step.line()}")
         if not run:
-            typer.echo("# shown only; --run --confirm MAC does it, and it cannot be undone")
+            typer.echo("# shown, not done; --run --confirm ADDRESS does it, and nothing undoes it")
             return
-        secure.run(steps, chip, ports.choose(port), confirm)
+        secure.run(steps, fw, keys, ports.choose(port), confirm)
     except FlashError as error:
         raise _failed(error) from None
 

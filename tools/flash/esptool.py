@@ -30,7 +30,8 @@ _TEXTS = (
     ),
     (
         r"Input/output error|readiness to read but returned no data|device disconnected"
-        r"|port is closed|No such file or directory|write failed|Bad file descriptor",
+        r"|port is closed|port that is not open|No such file or directory|write failed"
+        r"|Bad file descriptor",
         "{port} has gone in the middle: plug the board in and run it again",
     ),
     (

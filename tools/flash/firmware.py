@@ -104,9 +104,7 @@ def parse(data, path):
     chip, loader_at = CHIPS[number]
     at = loader_at - start
     if at < 0:
-        raise FlashError(
-            f"{path} begins with 4,096 erased bytes, which an image for {chip} has not"
-        )
+        raise FlashError(f"{path} begins with erased bytes, which an image for {chip} has not")
     rows = data[TABLE_AT - at : TABLE_AT - at + TABLE_SIZE]
     if rows[:2] != _ROW_MAGIC:
         raise FlashError(
@@ -116,13 +114,13 @@ def parse(data, path):
     apps = [p for p in partitions if p.kind == _APP]
     if not apps:
         raise FlashError(f"{path}: its partition table has no application")
-    _check_image(data, start, path, "loader")
+    image_size(data, start, path, "loader")
     app = min(apps, key=lambda p: p.at)
     if data[app.at - at : app.at - at + 1] != bytes([_MAGIC]):
         raise FlashError(f"{path}: there is no application at {app.at:#x}; the file is cut off")
     if struct.unpack_from("<H", data, app.at - at + 12)[0] != number:
         raise FlashError(f"{path}: loader and application are for different chips")
-    size = _check_image(data, app.at - at, path, "application")
+    size = image_size(data, app.at - at, path, "application")
     if size > app.size:
         raise FlashError(f"{path}: the application has {size} bytes, its partition {app.size}")
     return Firmware(path, chip, at, data, partitions, _version(data, app.at - at))
@@ -167,8 +165,8 @@ def vfs_partition(partitions, flash_size):
     return Partition(VFS, _DATA, 0x81, at, flash_size - at)
 
 
-def _check_image(data, at, path, what):
-    """Size in bytes of the image at `at`, whose checksum and hash are right. Raises FlashError."""
+def image_size(data, at, path, what):
+    """Bytes of the image at `at`, whose checksum and hash are right. Raises FlashError."""
     count, has_hash = data[at + 1], data[at + 23]
     place, check = at + 24, _SEED
     for _ in range(count):

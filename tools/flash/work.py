@@ -1,4 +1,4 @@
-"""The steps of flashing a board, in their order; what cannot be is found before anything is written.
+"""The steps of flashing a board; what cannot be is found before anything is written.
 
 A fresh board is erased as a whole, so that nothing of a former life stays in it, and written. An
 update reads the file system back, keeps a copy of it until the update is done, and writes the

@@ -44,7 +44,7 @@ class Loader:
         self._chip, self._nor, self._faults = chip, nor, faults
         self._registers = {MAGIC_REGISTER: chip.magic, **chip.registers}
         self._registers.update(zip(chip.mac, mac_words(mac), strict=True))
-        self.counters = {"commands": 0, "blocks": 0, "resets": 0, "dropped": 0}
+        self.counters = {"commands": 0, "blocks": 0, "refused": 0, "resets": 0, "dropped": 0}
         self.event = None
         self.reset()
 
@@ -102,6 +102,7 @@ class Loader:
                 raise Refused(INVALID)
             value, body = method(self, data, checksum)
         except Refused as error:
+            self.counters["refused"] += 1
             return self._response(command, error=error.code)
         except (NorError, struct.error):
             return self._response(command, error=INVALID)

@@ -1,8 +1,8 @@
 """The emulated chip on a pseudo-terminal, until it is stopped.
 
 Bytes go as fast as the terminal takes them: the line's pace is not emulated, its rate is, as far as
-two ends at different rates do not understand each other. A pseudo-terminal has no DTR and RTS; the
-chip is always in its loader, as with the BOOT button held, and goes back to it after each reset.
+two ends at different rates do not understand each other. A pseudo-terminal has no DTR and RTS: when
+it is closed the chip is reset, with the BOOT button held, so that it is always in its loader.
 """
 
 import asyncio
@@ -53,7 +53,10 @@ class Port:
         while True:
             data = await self._read()
             if not data:
-                await asyncio.sleep(_LISTENER_CHECK)  # nobody has it open
+                # Nobody has it open. Whoever opens it next has pressed BOOT and RESET, or has let
+                # DTR and RTS do it: a loader that stopped in the middle starts anew.
+                self._loader.reset()
+                await asyncio.sleep(_LISTENER_CHECK)
                 continue
             out = self._loader.feed(self._heard(data))
             event, self._loader.event = self._loader.event, None
