@@ -1,14 +1,16 @@
 """`patrol flash` with the real esptool on an emulated board: what is in its flash afterwards, what
 an update keeps, what a dry run leaves alone, what releases and boards it takes."""
 
+import hashlib
 import json
 import os
 import stat
 
 import pytest
 
+from agent.update import boot
 from tests.integration.test_flash_image import mounted
-from tests.support import esp_board, micropython
+from tests.support import esp_board, esp_firmware, micropython
 from tests.support.esp_board import MAC, VEHICLE, Bench, Chip
 from tools.flash import FlashError, ports
 from tools.flash.volume import Volume
@@ -34,17 +36,45 @@ def chip(tmp_path):
     made.close()
 
 
-def vfs(chip, at=0x200000, size=0x600000):
+AT, SIZE = 0x200000, 0x200000  # of the small board's file system
+
+
+@pytest.fixture(scope="module")
+def flashed(provisioned, tmp_path_factory):
+    """The flash of a small board after it was flashed once."""
+    folder = tmp_path_factory.mktemp("flashed")
+    chip, bench = Chip(folder, "esp32", "4MB"), provisioned.copy(folder)
+    image = bench.firmware("esp32", "4MB")
+    done = bench.flash("--firmware", image, "--bundle", bench.bundle, "--port", chip.port)
+    assert done.code == 0, done.error
+    chip.close()
+    return chip.flash.read_bytes()
+
+
+@pytest.fixture
+def gateway(flashed, tmp_path):
+    """A small board that is a gateway already."""
+    (tmp_path / "flash.bin").write_bytes(flashed)
+    made = Chip(tmp_path, "esp32", "4MB")
+    yield made
+    made.close()
+
+
+def vfs(chip, at=AT, size=SIZE):
     return Volume(size, chip.flash.read_bytes()[at : at + size])
 
 
-def put(chip, name, data, at=0x200000, size=0x600000):
+def put(chip, name, data):
     """As the agent writes a file."""
-    made = vfs(chip, at, size)
+    made = vfs(chip)
     made.replace(name, data)
-    whole = bytearray(chip.flash.read_bytes())
-    whole[at : at + size] = made.image()
-    chip.flash.write_bytes(whole)
+    change(chip, AT, made.image())
+
+
+def change(chip, at, data):
+    with open(chip.flash, "r+b") as f:
+        f.seek(at)
+        f.write(data)
 
 
 @pytest.mark.parametrize(
@@ -64,19 +94,18 @@ def test_a_fresh_board_becomes_a_gateway(bench, tmp_path, family, size, layout, 
     done = bench.flash("--firmware", image, "--bundle", bench.bundle, "--port", chip.port,
                        "--json", *more)  # fmt: skip
     chip.close()
-    if more and done.code:
-        # The ROM alone cannot erase the chip: that is said before anything is written.
-        assert "--no-stub" in done.error, done.error
-        return
     assert done.code == 0, done.error
     row = json.loads(done.out)
     assert (row["mac"], row["vehicle"], row["chip"]) == (MAC, VEHICLE, family)
     assert bench.rows() == [row]
     flash = chip.flash.read_bytes()
     start = 0x1000 if family == "esp32" else 0
-    assert flash[start : start + image.stat().st_size] == image.read_bytes()
-    # Nothing of a former life is left between the parts.
-    assert flash[start + image.stat().st_size : row["vfs_at"]].count(0) == 0
+    end = start + image.stat().st_size
+    assert flash[start:end] == image.read_bytes()
+    if "--no-stub" not in more:  # nothing of a former life is left between the parts
+        assert flash[end : row["vfs_at"]].count(0) == 0
+    last = flash[row["vfs_at"] : row["vfs_at"] + row["vfs_size"]]
+    assert hashlib.sha256(last).hexdigest() == row["vfs_sha256"]
     if micropython.find() is not None:
         found = mounted(chip.flash, row["vfs_at"], row["vfs_size"])
         assert (found["slot"], found["is_whole"]) == ("a", True)
@@ -88,7 +117,7 @@ def test_no_secret_is_told_or_recorded(bench, chip):
     image = bench.firmware()
     done = bench.flash("--firmware", image, "--bundle", bench.bundle, "--port", chip.port)
     assert done.code == 0, done.error
-    psk = json.loads(vfs(chip).read("config.json"))["keys"]["psk"]
+    psk = json.loads(vfs(chip, AT, 0x600000).read("config.json"))["keys"]["psk"]
     assert len(psk) == 64
     assert psk not in done.out + done.error + json.dumps(bench.rows())
 
@@ -113,84 +142,92 @@ def test_image_only_makes_one_file_that_esptool_writes(bench, chip):
     assert stat.S_IMODE(out.stat().st_mode) == 0o600  # keys are in it
     code, said = chip.esptool("write-flash", "--flash-size", "keep", hex(row["image_at"]), out)
     assert code == 0, said
-    assert json.loads(vfs(chip).read("config.json"))["vehicle"] == VEHICLE
+    assert json.loads(vfs(chip, AT, 0x600000).read("config.json"))["vehicle"] == VEHICLE
     plus = bench.firmware("esp32", "4MBplus")
     wanted = ("--firmware", plus, "--bundle", bench.bundle, "--image-only", out)
     assert bench.flash(*wanted).code == 2  # how large the flash is nobody has said
     assert bench.flash(*wanted, "--size", "4MB").code == 0
 
 
-def test_an_update_keeps_configuration_keys_and_journal(bench, chip):
-    image = bench.firmware()
-    first = bench.flash("--firmware", image, "--bundle", bench.bundle, "--port", chip.port)
-    assert first.code == 0, first.error
+def test_an_update_keeps_configuration_keys_and_journal(bench, gateway):
     kept = {"journal/0001.abt": os.urandom(9000), "journal/boots": b"\x07", "note": b"mine"}
     for name, data in kept.items():
-        put(chip, name, data)
-    put(chip, "a/app/agent/old.mpy", b"of an older agent")
-    put(chip, "main.py", b"old")
-    whole = bytearray(chip.flash.read_bytes())
-    whole[0x9000:0x9010] = b"not to be erased"  # what the firmware keeps in nvs
-    chip.flash.write_bytes(whole)
-    before = {name: vfs(chip).read(name) for name in vfs(chip).names() if name[:2] != "a/"}
-    newer = bench.firmware(version="v1.30.0", size=70_000)
-    done = bench.flash("--firmware", newer, "--update", "--port", chip.port, "--json")
+        put(gateway, name, data)
+    put(gateway, "a/app/agent/old.mpy", b"of an older agent")
+    put(gateway, "main.py", b"old")
+    change(gateway, 0x9000, b"what the firmware keeps in nvs")
+    before = {name: vfs(gateway).read(name) for name in vfs(gateway).names() if name[:2] != "a/"}
+    newer = bench.firmware("esp32", "4MB", version="v1.30.0", size=70_000)
+    update = ("--firmware", newer, "--update", "--port", gateway.port, "--json")
+    untouched = gateway.flash.read_bytes()
+    assert bench.flash(*update, "--dry-run").code == 0
+    assert gateway.flash.read_bytes() == untouched and not bench.records.exists()
+    done = bench.flash(*update)
     assert done.code == 0, done.error
     row = json.loads(done.out)
-    assert (row["update"], row["vehicle"], row["firmware"]) == (
-        True,
-        VEHICLE,
-        "micropython v1.30.0",
-    )
-    after = vfs(chip)
+    wanted = (True, VEHICLE, "micropython v1.30.0")
+    assert (row["update"], row["vehicle"], row["firmware"]) == wanted
+    after = vfs(gateway)
     for name in (*kept, "config.json", "tls/key.der", "tls/cert.der", "fleet-root.bin"):
         assert after.read(name) == before[name], name
     assert after.read("main.py") != b"old" and after.size("a/app/agent/old.mpy") is None
-    flash = chip.flash.read_bytes()
-    assert flash[0x9000:0x9010] == b"not to be erased"
-    assert flash[0x10000 : newer.stat().st_size] == newer.read_bytes()[0x10000:]
-    assert [r["update"] for r in bench.rows()] == [False, True]
+    flash = gateway.flash.read_bytes()
+    assert flash[0x9000:].startswith(b"what the firmware keeps in nvs")
+    end = 0x1000 + newer.stat().st_size
+    assert flash[0x10000:end] == newer.read_bytes()[0xF000:]
+    assert bench.rows() == [row]
     assert [p.name for p in bench.records.iterdir()] == ["boards.jsonl"]  # the copy is gone
 
 
-def test_an_update_moves_the_files_where_the_new_firmware_has_its_partition(bench, chip):
-    assert bench.flash("--firmware", bench.firmware(), "--bundle", bench.bundle, "--port",
-                       chip.port).code == 0  # fmt: skip
-    put(chip, "journal/0001.abt", b"frames")
-    other = bench.firmware(layout="8MB-ota")
-    done = bench.flash("--firmware", other, "--update", "--port", chip.port)
+def test_an_update_goes_back_to_slot_a_and_keeps_what_is_refused(bench, gateway):
+    """A gateway that has updated itself runs slot b, and takes no release older than its floor."""
+    pointer = boot.Pointer()
+    pointer.slot, pointer.floor, pointer.generation, pointer.order = 1, 12, 5, b"8 bytes."
+    pointer.sequence, pointer.trial, pointer.tries = 6, 1, 2
+    put(gateway, "pointer-1", pointer.encode())
+    image = bench.firmware("esp32", "4MB")
+    done = bench.flash("--firmware", image, "--update", "--port", gateway.port)
     assert done.code == 0, done.error
-    moved = vfs(chip, 0x410000, 0x3F0000)
-    assert moved.read("journal/0001.abt") == b"frames"
+    found = boot.load(vfs(gateway))
+    assert (found.slot, found.trial, found.tries, found.outcome) == (0, 0, 0, boot.GOOD)
+    assert (found.floor, found.generation, found.order) == (12, 5, b"8 bytes.")
 
 
-def test_a_broken_update_goes_on_from_the_copy(bench, chip):
-    assert bench.flash("--firmware", bench.firmware(), "--bundle", bench.bundle, "--port",
-                       chip.port).code == 0  # fmt: skip
-    put(chip, "journal/0001.abt", b"frames that nobody else has")
-    chip.fault("reset@7")  # in the midst of the file system
-    update = ("--firmware", bench.firmware(size=70_000), "--update", "--port", chip.port)
+def test_an_update_moves_the_files_where_the_new_firmware_has_its_partition(bench, gateway):
+    put(gateway, "journal/0001.abt", b"frames")
+    rows = [*esp_firmware.LAYOUTS["4MB"][:3], ("vfs", 1, 0x81, 0x210000, 0x1F0000)]
+    image = bench.firmware("esp32", "4MB", rows=rows)
+    done = bench.flash("--firmware", image, "--update", "--port", gateway.port)
+    assert done.code == 0, done.error
+    assert vfs(gateway, 0x210000, 0x1F0000).read("journal/0001.abt") == b"frames"
+
+
+def test_a_broken_update_goes_on_from_the_copy(bench, gateway):
+    put(gateway, "journal/0001.abt", b"frames that nobody else has")
+    put(gateway, "main.py", b"old")
+    gateway.fault("reset@6")  # in the midst of it
+    image = bench.firmware("esp32", "4MB", size=70_000)
+    update = ("--firmware", image, "--update", "--port", gateway.port)
     done = bench.flash(*update)
     assert done.code == 1 and "run it again" in done.error
     copies = [p for p in bench.records.iterdir() if p.suffix == ".vfs"]
     assert len(copies) == 1 and stat.S_IMODE(copies[0].stat().st_mode) == 0o600
-    whole = bytearray(chip.flash.read_bytes())
-    whole[0x200000:0x202000] = b"\xff" * 0x2000  # as bad as it can be: both superblocks
-    chip.flash.write_bytes(whole)
-    chip.fault("")
+    change(gateway, AT, b"\xff" * 0x2000)  # as bad as it can be: both superblocks
+    gateway.fault("")
     done = bench.flash(*update)
     assert done.code == 0, done.error
-    assert vfs(chip).read("journal/0001.abt") == b"frames that nobody else has"
+    assert vfs(gateway).read("journal/0001.abt") == b"frames that nobody else has"
     assert not copies[0].exists()
 
 
-def test_a_board_that_is_no_gateway_is_not_updated(bench, chip):
-    update = ("--firmware", bench.firmware(), "--update", "--port", chip.port)
-    done = bench.flash(*update)
-    assert done.code == 1 and "has no firmware: flash it without --update" in done.error
-    chip.esptool("write-flash", "--flash-size", "keep", "0", bench.firmware())
+def test_a_board_that_is_no_gateway_is_not_updated(bench, gateway):
+    update = ("--firmware", bench.firmware("esp32", "4MB"), "--update", "--port", gateway.port)
+    change(gateway, AT, b"\xff" * 0x2000)
     done = bench.flash(*update)
     assert done.code == 1 and "does not mount" in done.error and "without --update" in done.error
+    change(gateway, 0x8000, b"\xff" * 0x1000)
+    done = bench.flash(*update)
+    assert done.code == 1 and "has no firmware: flash it without --update" in done.error
 
 
 def test_a_signed_release_goes_into_the_slot_as_it_is(bench, chip):
@@ -208,7 +245,7 @@ def test_a_signed_release_goes_into_the_slot_as_it_is(bench, chip):
     folder.verify(out, keys.fleet_keys(public))
     done = bench.flash(*flash)
     assert done.code == 0, done.error
-    assert vfs(chip).read("a/manifest") == (out / "signed").read_bytes()
+    assert vfs(chip, AT, 0x600000).read("a/manifest") == (out / "signed").read_bytes()
     assert bench.rows()[0]["agent"] == "9.9.9"
     done = bench.flash(*flash, "--board", "devkit_s3")
     assert done.code == 1 and "is for gateway-s3, the board is devkit-s3" in done.error

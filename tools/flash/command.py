@@ -82,7 +82,8 @@ def esp32(
             if update:
                 plan = work.update(parts, tool, chip, kept, progress)
             else:
-                plan = work.fresh(parts, contents.bundle(bundle), bundle, chip.flash_size)
+                files = contents.bundle(bundle)
+                plan = work.fresh(parts, files, bundle, chip.flash_size, stub)
         shown.plan(plan)
         if dry_run:
             shown.result({**_of(chip), **plan.values(), "dry_run": True}, "nothing was written")
@@ -90,7 +91,7 @@ def esp32(
         if plan.before is not None:
             kept.keep(chip.mac, plan.before)
         with shown.bars() as progress:
-            work.write(plan, tool, not update, progress)
+            work.write(plan, tool, progress)
         row = kept.add({**_of(chip), **plan.values()})
         kept.done(chip.mac)
     except FlashError as error:

@@ -81,6 +81,7 @@ class Esptool:
     """esptool on one port. `is_stubless`: the ROM's own loader does all, slowly."""
 
     def __init__(self, port, baud, is_stubless=False):
+        self.is_stubless = is_stubless
         self._port = port
         self._program = program()
         before = "default-reset" if port.has_lines else "no-reset"
@@ -104,7 +105,8 @@ class Esptool:
         self._run(["read-flash", hex(at), hex(size), str(out)], progress)
 
     def write(self, files, is_erasing, progress=None):
-        """files: [(place, path)]. is_erasing: the whole chip first. Raises FlashError."""
+        """files: [(place, path)]. is_erasing: the whole chip first, which the ROM's loader cannot.
+        Raises FlashError."""
         # The image's header is right as its maker left it: changed, its hash would be wrong.
         options = ["--flash-size", "keep", "--flash-mode", "keep", "--flash-freq", "keep"]
         options += ["--erase-all"] if is_erasing else []

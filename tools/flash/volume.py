@@ -15,6 +15,7 @@ _CACHE = 4 * _SMALLEST
 _LOOKAHEAD = 32
 _CYCLES = 100
 _DISK_VERSION = 0x00020000
+_FILE = 1  # LFS_TYPE_REG
 
 
 def _library():
@@ -73,11 +74,12 @@ class Volume:
         return sorted(found)
 
     def size(self, name):
-        """Bytes in the file, None where it is not there."""
+        """Bytes in the file, None where there is no such file."""
         try:
-            return self._fs.stat("/" + name).size
+            found = self._fs.stat("/" + name)
         except self._lfs_error:
             return None
+        return found.size if found.type == _FILE else None
 
     def read(self, name, offset=0, length=-1):
         """Raises OSError, as the agent's own storages."""

@@ -49,9 +49,9 @@ class Plan:
         }
 
 
-def fresh(parts, bundle, where, flash_size):
+def fresh(parts, bundle, where, flash_size, is_erased=True):
     """The Plan for a board with nothing on it. parts: (Firmware, Board, Release); bundle: files,
-    found at `where`. Raises FlashError."""
+    found at `where`; is_erased: what need not be written holds nothing. Raises FlashError."""
     fw, board, release = parts
     raw, checked = contents.configuration(bundle, where, board)
     partition = firmware.vfs_partition(fw.partitions, flash_size)
@@ -62,7 +62,8 @@ def fresh(parts, bundle, where, flash_size):
     contents.check(volume)
     image = volume.image()
     pieces = [("firmware", at, data) for at, data in fw.pieces(False)]
-    pieces += [("file system", partition.at + at, data) for at, data in changes(image)]
+    runs = changes(image) if is_erased else [(0, image)]
+    pieces += [("file system", partition.at + at, data) for at, data in runs]
     return _plan(parts, checked["vehicle"], partition, quota, image, pieces)
 
 
@@ -110,7 +111,7 @@ def check_chip(chip, fw):
         raise FlashError(f"{fw.path} ends at {fw.end:#x}, the flash at {chip.flash_size:#x}")
 
 
-def write(plan, tool, is_erasing, progress=None):
+def write(plan, tool, progress=None):
     """Writes and verifies, and starts the board. progress: called with (what, part from 0 to 1).
     Raises FlashError."""
     with tempfile.TemporaryDirectory(prefix="patrol-flash-") as folder:
@@ -119,6 +120,7 @@ def write(plan, tool, is_erasing, progress=None):
             path = Path(folder) / f"{number}.bin"
             path.write_bytes(data)
             files.append((at, path))
+        is_erasing = not plan.is_update and not tool.is_stubless
         tool.write(files, is_erasing, progress and _Progress(plan.pieces, progress))
         tool.verify(files, True)
 

@@ -50,8 +50,12 @@ CHIPS = {
             (0x3FF5A004, 0x3FF5A008),
             uart_divider=0x3FF40014,
             # eFuse block 0, word 3: revision 1, package ESP32-D0WDQ6; word 5: revision 2 as well;
-            # the date register of the APB controller: revision 3
-            registers={0x3FF5A00C: 1 << 15, 0x3FF5A014: 1 << 20, 0x3FF6607C: 1 << 31},
+            # the date register of the APB controller: revision 3. Word 4 and the calibration of
+            # the 8 MHz clock by the crystal, from which the ROM reckons its baud: 40 MHz.
+            registers={
+                0x3FF5A00C: 1 << 15, 0x3FF5A014: 1 << 20, 0x3FF6607C: 1 << 31,
+                0x3FF5A010: 133, 0x3FF5F06C: 770 << 7,
+            },
         ),
         Chip(
             "esp32s3", "ESP32-S3", 9, 0x00000009, 0x0, True,
