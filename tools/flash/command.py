@@ -67,8 +67,9 @@ def esp32(
     try:
         _check_usage(bundle, update, image_only, size, port, dry_run)
         parts = _parts(image, board, release)
+        vehicle = None if update else _vehicle(bundle, parts[1])
         if image_only is not None:
-            _write_image(parts, bundle, image_only, _flash_size(parts[0], size), shown)
+            _write_image(parts, vehicle, image_only, _flash_size(parts[0], size), shown)
             return
         found = ports.choose(port)
         if not found.has_lines:
@@ -82,8 +83,7 @@ def esp32(
             if update:
                 plan = work.update(parts, tool, chip, kept, progress)
             else:
-                files = contents.bundle(bundle)
-                plan = work.fresh(parts, files, bundle, chip.flash_size, stub)
+                plan = work.fresh(parts, vehicle, chip.flash_size, stub)
         shown.plan(plan)
         if dry_run:
             shown.result({**_of(chip), **plan.values(), "dry_run": True}, "nothing was written")
@@ -148,6 +148,12 @@ def _parts(image, board, release):
     return fw, pins, contents.released(release, pins) if release else contents.built(pins)
 
 
+def _vehicle(bundle, board):
+    """(files, configuration as written, as checked) of a bundle that is good for this board."""
+    files = contents.bundle(bundle)
+    return files, *contents.configuration(files, bundle, board)
+
+
 def _flash_size(fw, size):
     if size is not None:
         return _SIZES[size]
@@ -157,8 +163,8 @@ def _flash_size(fw, size):
     return named[0].end
 
 
-def _write_image(parts, bundle, out, flash_size, shown):
-    plan = work.fresh(parts, contents.bundle(bundle), bundle, flash_size)
+def _write_image(parts, vehicle, out, flash_size, shown):
+    plan = work.fresh(parts, vehicle, flash_size)
     at, data = work.combined(plan)
     try:
         write_private(out, data)  # it holds the vehicle's keys

@@ -24,7 +24,7 @@ _TEXTS = (
         "{port} is in use by another program: close it",
     ),
     (
-        r"MD5 of file does not match|Verification failed|digest mismatch",
+        r"MD5 of file does not match|Verification failed|digest mismatch|flash region is empty",
         "what was read back is not what was written: run it again; if it fails again, the flash "
         "is bad or write-protected",
     ),

@@ -49,16 +49,17 @@ class Plan:
         }
 
 
-def fresh(parts, bundle, where, flash_size, is_erased=True):
-    """The Plan for a board with nothing on it. parts: (Firmware, Board, Release); bundle: files,
-    found at `where`; is_erased: what need not be written holds nothing. Raises FlashError."""
+def fresh(parts, bundle, flash_size, is_erased=True):
+    """The Plan for a board with nothing on it. parts: (Firmware, Board, Release); bundle: (files,
+    configuration as it is written, and as it was checked); is_erased: what need not be written
+    holds nothing. Raises FlashError."""
     fw, board, release = parts
-    raw, checked = contents.configuration(bundle, where, board)
+    files, raw, checked = bundle
     partition = firmware.vfs_partition(fw.partitions, flash_size)
     volume = Volume(partition.size)
     contents.put_base(volume, board)
     contents.put_release(volume, release)
-    quota = contents.put_bundle(volume, bundle, raw, checked)
+    quota = contents.put_bundle(volume, files, raw, checked)
     contents.check(volume)
     image = volume.image()
     pieces = [("firmware", at, data) for at, data in fw.pieces(False)]
