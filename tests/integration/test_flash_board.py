@@ -36,6 +36,7 @@ def chip(tmp_path):
     made.close()
 
 
+LONG = pytest.mark.skipif(os.environ.get("PATROL_LONG") != "1", reason="PATROL_LONG=1 tries more")
 AT, SIZE = 0x200000, 0x200000  # of the small board's file system
 
 
@@ -81,11 +82,12 @@ def change(chip, at, data):
     ("family", "size", "layout", "more"),
     (
         ("esp32s3", "8MB", "8MB", ()),
-        ("esp32", "4MB", "4MB", ("--no-stub",)),
-        ("esp32", "4MB", "4MBplus", ()),
-        ("esp32s3", "8MB", "8MB-ota", ()),
+        ("esp32", "4MB", "4MBplus", ("--no-stub",)),
+        pytest.param("esp32", "4MB", "4MB", (), marks=LONG),
+        pytest.param("esp32s3", "8MB", "8MB-ota", (), marks=LONG),
+        pytest.param("esp32s3", "16MB", "4MBplus", (), marks=LONG),
     ),
-    ids=("s3", "esp32-rom", "esp32-no-row", "s3-ota"),
+    ids=("s3", "esp32-rom", "esp32", "s3-ota", "s3-large"),
 )
 def test_a_fresh_board_becomes_a_gateway(bench, tmp_path, family, size, layout, more):
     chip = Chip(tmp_path, family, size)

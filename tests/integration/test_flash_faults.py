@@ -62,24 +62,32 @@ def assert_whole(bench, chip, done):
     assert len(bench.rows()) == 1
 
 
-# (fault of the line or the board, what is told, is it also in the short form)
-ON_THE_WAY = (
-    ("reset@3", ("stopped answering in the middle", "run it again", "its supply"), True),
-    ("reset@12", ("stopped answering in the middle", "run it again"), False),
-    ("unplug@3", ("has gone in the middle", "plug the board in"), True),
-    ("failing@3", ("cannot write its flash", "run it again"), True),
-    ("protected", ("not what was written", "write-protected"), True),
-    ("md5", ("not what was written", "run it again"), True),
-    ("silent", ("no chip answers", "hold BOOT, press RESET"), True),
-    ("max-baud=300000", ("stopped answering in the middle", "--baud 115200"), True),
-)
+# fault of the line or the board -> what is told
+ON_THE_WAY = {
+    "silent": ("no chip answers", "hold BOOT, press RESET"),
+    "max-baud=300000": ("stopped answering in the middle", "--baud 115200"),
+    "failing@3": ("cannot write its flash", "run it again"),
+    "protected": ("not what was written", "write-protected"),
+    "md5": ("not what was written", "run it again"),
+    "reset@3": ("stopped answering in the middle", "run it again", "its supply"),
+    "unplug@12": ("has gone in the middle", "plug the board in"),
+}
 
 
-@pytest.mark.parametrize(
-    ("fault", "texts"),
-    [(fault, texts) for fault, texts, is_short in ON_THE_WAY if is_short or IS_LONG],
-)
-def test_a_fault_on_the_way_is_one_line_and_the_second_run_repairs(bench, chip, fault, texts):
+def test_faults_on_the_way_are_one_line_each_and_one_more_run_repairs(bench, chip):
+    """All on one board, one after the other: what each leaves is what the next one finds."""
+    for fault, texts in ON_THE_WAY.items():
+        chip.fault(fault)
+        assert_refused(bench, bench.flash(*arguments(bench, chip)), *texts)
+        chip.wait_for_port()
+    chip.fault("")
+    assert_whole(bench, chip, bench.flash(*arguments(bench, chip)))
+
+
+@pytest.mark.skipif(not IS_LONG, reason="PATROL_LONG=1 repairs after each fault by itself")
+@pytest.mark.parametrize("fault", (*ON_THE_WAY, "reset@12", "unplug@3", "failing@12"))
+def test_the_second_run_repairs_what_a_fault_left(bench, chip, fault):
+    texts = ON_THE_WAY.get(fault, ("run it again",))
     chip.fault(fault)
     assert_refused(bench, bench.flash(*arguments(bench, chip)), *texts)
     chip.fault("")

@@ -128,7 +128,7 @@ def test_changes_are_runs_of_blocks():
 
 
 @pytest.mark.skipif(micropython.find() is None, reason=micropython.HOW_TO_GET_IT)
-@pytest.mark.parametrize("size", (0x200000, 0x3F0000, 0x600000))
+@pytest.mark.parametrize("size", (0x200000, 0x600000))
 def test_micropython_mounts_what_is_made_and_its_boot_code_says_a(tmp_path, size):
     board = contents.board("gateway_s3")
     made = volume.Volume(size)

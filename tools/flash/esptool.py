@@ -35,6 +35,11 @@ _TEXTS = (
         "{port} has gone in the middle: plug the board in and run it again",
     ),
     (
+        r"Failed to autodetect chip type",
+        "the chip on {port} does not tell what it is: run it again; if it fails again, try another "
+        "cable",
+    ),
+    (
         r"Failed to connect|No serial data received|Wrong boot mode|Invalid head of packet"
         r"|Possible serial noise",
         "no chip answers on {port}: hold BOOT, press RESET, let go, run it again; if it fails "
@@ -55,6 +60,10 @@ _TEXTS = (
         "bad",
     ),
 )
+
+
+class UnknownChip(FlashError):
+    """The chip's answer to who it is was not understood."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +99,19 @@ class Esptool:
 
     def chip(self):
         """The Chip that answers. Raises FlashError."""
-        lines = self._run(["flash-id"])
+        try:
+            lines = self._run(["flash-id"])
+        except UnknownChip:
+            lines = self._run(["flash-id"])  # an answer came late, as a busy machine hears it
         text = "\n".join(lines)
         family = _value(r"Connected to (\S+) on", text)
         size = _value(r"Detected flash size:\s+(\d+)MB", text)
         mac = _value(r"^MAC:\s+([0-9a-fA-F:]{17})", text)
         title = _value(r"Chip type:\s+(.*\S)", text)
         if None in (family, size, mac):
-            raise FlashError(f"the chip on {self._port.path} does not tell what it is")
+            raise UnknownChip(f"the chip on {self._port.path} does not tell what it is")
+        if family in _FAMILIES:
+            self._options += ["--chip", _FAMILIES[family]]  # from here on it need not be asked
         return Chip(_FAMILIES.get(family, family), title or family, mac.lower(), int(size) << 20)
 
     def read(self, at, size, out, progress=None):
@@ -143,7 +157,8 @@ class Esptool:
                 process.kill()
                 raise
         if code:
-            raise FlashError(self._reason(lines))
+            text = self._reason(lines)
+            raise (UnknownChip if "tell what it is" in text else FlashError)(text)
         return lines
 
     def _reason(self, lines):
