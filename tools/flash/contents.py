@@ -22,7 +22,6 @@ from agent import config as agent_config
 from agent import port
 from agent.port.tree import new_hash
 from agent.update import boot
-from agent.update import manifest as manifests
 from tools.flash import FlashError
 from tools.flash.volume import BLOCK
 from tools.provision import bundle as bundles
@@ -166,25 +165,33 @@ def put_base(volume, board):
     """Boot files and pins."""
     sources = {**_BASE, **{name: ROOT / path for name, path in folder.BASE.items()}}
     for name, path in sources.items():
-        volume.replace(name, path.read_bytes())
-    volume.replace("board.py", board.source)
+        _put(volume, name, path.read_bytes())
+    _put(volume, "board.py", board.source)
 
 
 def put_release(volume, release):
     """The agent into slot a, which is the good one from then on; what the gateway refuses to go
     back behind stays. A release on trial in the other slot is given up."""
+    files = {f"{_SLOT}/app/{name}": data for name, data in release.files.items()}
+    files[f"{_SLOT}/manifest"] = release.signed
+    files[f"{_SLOT}/files"] = release.index
+    files[f"{_SLOT}/whole"] = port.sha256(release.index)
     for name in volume.names(_SLOT):
-        volume.remove(name)
-    for name, data in release.files.items():
-        volume.replace(f"{_SLOT}/app/{name}", data)
-    volume.replace(f"{_SLOT}/manifest", release.signed)
-    volume.replace(f"{_SLOT}/files", release.index)
-    volume.replace(f"{_SLOT}/whole", port.sha256(release.index))
+        if name not in files:
+            volume.remove(name)
+    for name, data in files.items():
+        _put(volume, name, data)
     pointer = boot.load(volume)
     if pointer.sequence:
         pointer.slot = boot.SLOTS.index(_SLOT)
         pointer.end(boot.GOOD)
         boot.store(volume, pointer)
+
+
+def _put(volume, name, data):
+    """What is there already needs no blocks to be written on the board."""
+    if volume.size(name) != len(data) or volume.read(name) != data:
+        volume.replace(name, data)
 
 
 def put_bundle(volume, files, raw, checked):
@@ -241,10 +248,3 @@ def vehicle(volume):
         return agent_config.check(json.load(io.BytesIO(volume.read(bundles.CONFIG))))["vehicle"]
     except (OSError, ValueError, agent_config.ConfigError) as error:
         raise FlashError(f"the board has no configuration that can be used: {error}") from None
-
-
-def manifest_of(volume):
-    """(name, index hash) of the release in slot a."""
-    data, _ = manifests.split(volume.read(f"{_SLOT}/manifest"))
-    found = manifests.parse(data)
-    return found.name, found.index_hash
