@@ -1,9 +1,11 @@
 """From box to first position: a fresh chip is flashed by the real esptool, MicroPython starts out
 of that very flash, and the room shows where the car is and what its engine does."""
 
+import contextlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +60,17 @@ def system(tmp_path):
     made.close()
 
 
+def running_on(flash):
+    """Ids of the processes that were started with this flash file, but the emulated loader."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            text = path.read_bytes()
+            if str(flash).encode() in text and b"esp32_board" in text:
+                found.append(int(path.parent.name))
+    return found
+
+
 def sessions(system):
     try:
         return len(system.sessions())
@@ -79,6 +92,8 @@ def test_a_flashed_gateway_shows_its_position_and_its_engine(system, tmp_path):
     system.wait(lambda: {"rpm", "speed"} <= system.signals(), PATIENCE_S, "values of the engine")
     assert "patrol: slot a" in "\n".join(system._running["agent"].lines)
     system.kill("agent")
+    # What went on would take other tests' terminals, which get the same numbers.
+    system.wait(lambda: not running_on(chip.flash), 5, "the end of the interpreter")
 
     # The power was cut. An update keeps what the journal holds, and the next start goes on.
     there = len(system.positions())
@@ -89,6 +104,7 @@ def test_a_flashed_gateway_shows_its_position_and_its_engine(system, tmp_path):
     system.wait(lambda: len(system.positions()) > there, PATIENCE_S, "a further position")
     assert "boot 2" in system.agent_log()
     system.kill("agent")
+    system.wait(lambda: not running_on(chip.flash), 5, "the end of the interpreter")
     chip.close()
 
 

@@ -1,5 +1,6 @@
 """`patrol emulate-gateway`: runs what lies in a flash file."""
 
+import ctypes
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from tools.flash import FlashError, firmware
 _RESET = 75  # exit code of machine.reset()
 _START = Path(__file__).with_name("start.py")
 _USAGE = 2
+_PR_SET_PDEATHSIG = 1
 
 
 def emulate_gateway(
@@ -91,7 +93,10 @@ class _Board:
         code = _RESET
         while code == _RESET and not self._is_ending:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, env=interpreter.environment()
+                self._command,
+                stdin=subprocess.DEVNULL,
+                env=interpreter.environment(),
+                preexec_fn=_die_with_parent,
             )
             code = self._process.wait()
         return 0 if self._is_ending else code
@@ -106,6 +111,12 @@ class _Board:
         self._is_ending = True
         if self._process is not None:
             self._process.kill()
+
+
+def _die_with_parent():
+    """A board whose emulator was killed must not go on: it would open the terminals of others, that
+    have got the same numbers since (Linux, prctl(2))."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _pairs(texts, kind):
