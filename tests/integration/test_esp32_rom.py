@@ -32,12 +32,15 @@ def test_esptool_knows_the_chip_and_writes_reads_and_verifies(chip, tmp_path, st
     for text in (title, MAC, f"Detected flash size: {chip.size}", "Crystal frequency:  40MHz"):
         assert text in said
     file = tmp_path / "data.bin"
+    chip.flash.write_bytes(bytes(chip.flash.stat().st_size))  # all bits cleared: erase or fail
     for way in ("--compress", "--no-compress"):
         code, said = chip.esptool(
             "write-flash", way, "--flash-size", "keep", hex(AT), file, stub=stub
         )
         assert code == 0 and "Hash of data verified" in said, said
-        assert chip.flash.read_bytes()[AT : AT + len(DATA)] == DATA
+        found = chip.flash.read_bytes()
+        assert found[AT : AT + len(DATA)] == DATA
+        assert found[:AT].count(0) == AT  # and no more is erased than was asked for
     code, said = chip.esptool("verify-flash", hex(AT), file, stub=stub)
     assert code == 0, said
     size = len(DATA) if stub else 4096  # the ROM hands out 64 bytes at a time

@@ -5,6 +5,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,13 @@ def running_on(flash):
     return found
 
 
+def assert_ended(flash):
+    end = time.monotonic() + 5
+    while running_on(flash):
+        assert time.monotonic() < end, "the interpreter goes on without its emulator"
+        time.sleep(0.05)
+
+
 def sessions(system):
     try:
         return len(system.sessions())
@@ -78,8 +86,15 @@ def sessions(system):
         return 0
 
 
-def test_a_flashed_gateway_shows_its_position_and_its_engine(system, tmp_path):
-    chip, bench = Chip(tmp_path), Bench(tmp_path)
+@pytest.fixture
+def chip(tmp_path):
+    made = Chip(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_flashed_gateway_shows_its_position_and_its_engine(system, chip, tmp_path):
+    bench = Bench(tmp_path)
     flash = ("--firmware", bench.firmware(), "--port", chip.port)
     done = bench.flash(*flash, "--bundle", system.room_folder / "vehicles" / VEHICLE)
     assert done.code == 0, done.error
@@ -93,7 +108,7 @@ def test_a_flashed_gateway_shows_its_position_and_its_engine(system, tmp_path):
     assert "patrol: slot a" in "\n".join(system._running["agent"].lines)
     system.kill("agent")
     # What went on would take other tests' terminals, which get the same numbers.
-    system.wait(lambda: not running_on(chip.flash), 5, "the end of the interpreter")
+    assert_ended(chip.flash)
 
     # The power was cut. An update keeps what the journal holds, and the next start goes on.
     there = len(system.positions())
@@ -104,8 +119,7 @@ def test_a_flashed_gateway_shows_its_position_and_its_engine(system, tmp_path):
     system.wait(lambda: len(system.positions()) > there, PATIENCE_S, "a further position")
     assert "boot 2" in system.agent_log()
     system.kill("agent")
-    system.wait(lambda: not running_on(chip.flash), 5, "the end of the interpreter")
-    chip.close()
+    assert_ended(chip.flash)
 
 
 def test_an_empty_flash_is_told_and_wrong_options_too(tmp_path):

@@ -1,10 +1,10 @@
 """The littlefs of the `vfs` partition, made and read as MicroPython's VfsLfs2 does.
 
 The parameters are those that `vfs.mount(partition, "/")` takes by itself (extmod/vfs_lfsx.c):
-blocks of 4,096 bytes, reads and writes of 32, a lookahead of 32, and so a cache of 128 bytes. The
-cache must be no larger: what a file of up to its size holds lies in its folder's block, and would
-not be read by an interpreter with a smaller one. The version on the disk is 2.0, which old and new
-ones mount; the first write of a newer one makes it 2.1.
+blocks of 4,096 bytes, reads and writes of 32, a lookahead of 32, and so a cache of 128 bytes. With
+the same cache the same small files lie in their folder's block as if MicroPython had written them.
+The version on the disk is 2.0, which old and new ones mount; the first write of a newer one makes
+it 2.1.
 """
 
 from tools.flash import FlashError
