@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from agent.update import boot
-from tests.integration.test_flash_image import mounted
+from tests.integration.test_flash_image import LONG, mounted
 from tests.support import esp_board, esp_firmware, micropython
 from tests.support.esp_board import MAC, VEHICLE, Bench, Chip
 from tools.flash import FlashError, ports
@@ -36,7 +36,6 @@ def chip(tmp_path):
     made.close()
 
 
-LONG = pytest.mark.skipif(os.environ.get("PATROL_LONG") != "1", reason="PATROL_LONG=1 tries more")
 AT, SIZE = 0x200000, 0x200000  # of the small board's file system
 
 
@@ -195,6 +194,7 @@ def test_an_update_goes_back_to_slot_a_and_keeps_what_is_refused(bench, gateway)
     assert (found.floor, found.generation, found.order) == (12, 5, b"8 bytes.")
 
 
+@LONG
 def test_an_update_moves_the_files_where_the_new_firmware_has_its_partition(bench, gateway):
     put(gateway, "journal/0001.abt", b"frames")
     rows = [*esp_firmware.LAYOUTS["4MB"][:3], ("vfs", 1, 0x81, 0x210000, 0x1F0000)]

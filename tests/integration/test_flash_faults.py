@@ -8,6 +8,7 @@ import tarfile
 
 import pytest
 
+from tests.integration.test_flash_image import LONG
 from tests.support import esp_board, esp_firmware
 from tests.support.esp_board import Bench, Chip
 from tools.flash import contents
@@ -16,7 +17,6 @@ from tools.flash.volume import Volume
 pytestmark = pytest.mark.skipif(esp_board.missing() is not None, reason=esp_board.missing() or "")
 
 AT, SIZE = 0x200000, 0x200000
-IS_LONG = os.environ.get("PATROL_LONG") == "1"
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_faults_on_the_way_are_one_line_each_and_one_more_run_repairs(bench, chi
     assert_whole(bench, chip, bench.flash(*arguments(bench, chip)))
 
 
-@pytest.mark.skipif(not IS_LONG, reason="PATROL_LONG=1 repairs after each fault by itself")
+@LONG
 @pytest.mark.parametrize("fault", (*ON_THE_WAY, "reset@12", "unplug@3", "failing@12"))
 def test_the_second_run_repairs_what_a_fault_left(bench, chip, fault):
     texts = ON_THE_WAY.get(fault, ("run it again",))

@@ -2,6 +2,7 @@
 refused for, and that MicroPython mounts what is made."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -13,6 +14,7 @@ from tools.flash.esptool import program
 pytestmark = pytest.mark.skipif(esp_board.missing() is not None, reason=esp_board.missing() or "")
 
 SMALL = 20_000
+LONG = pytest.mark.skipif(os.environ.get("PATROL_LONG") != "1", reason="PATROL_LONG=1 tries more")
 
 
 def made(chip="esp32s3", layout="8MB", **options):
@@ -169,7 +171,7 @@ def test_a_slot_with_a_changed_file_is_noticed_before_it_is_written():
         contents.check(made)
 
 
-@pytest.mark.parametrize("chip", ("esp32", "esp32s3"))
+@pytest.mark.parametrize("chip", ("esp32s3", pytest.param("esp32", marks=LONG)))
 def test_the_steps_to_secure_boot_are_what_espressifs_tools_take(tmp_path, chip):
     """On virtual fuses: nothing else may ever be burnt by a test."""
     image = firmware.parse(made(chip, "4MB"), "image")
