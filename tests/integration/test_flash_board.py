@@ -251,6 +251,19 @@ def test_a_signed_release_goes_into_the_slot_as_it_is(bench, chip):
     assert bench.rows()[0]["agent"] == "9.9.9"
     done = bench.flash(*flash, "--board", "devkit_s3")
     assert done.code == 1 and "is for gateway-s3, the board is devkit-s3" in done.error
+    # A bundle may carry it: then it need not be named.
+    other = Bench(bench.folder / "other")
+    other.folder.mkdir()
+    other.provision(update_keys=public, hardware="gateway-s3", release=out)
+    flash = ("--firmware", image, "--bundle", other.bundle, "--port", chip.port)
+    done = other.flash(*flash)
+    assert done.code == 0, done.error
+    found = vfs(chip, AT, 0x600000)
+    assert found.read("a/manifest") == (out / "signed").read_bytes()
+    assert found.size("update-keys.bin") == 1152 and not found.names("slots")
+    assert other.rows()[0]["agent"] == "9.9.9"
+    done = other.flash(*flash, "--board", "devkit_s3")
+    assert done.code == 1 and "update.hardware is gateway-s3" in done.error
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ def esp32(
         str | None, typer.Option(help="Pins; default: gateway_s3, or devkit_esp32.")
     ] = None,
     release: Annotated[
-        Path | None, typer.Option(help="A verified release; default: this source tree's agent.")
+        Path | None,
+        typer.Option(help="A verified release; default: the bundle's, or this tree's agent."),
     ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Keep the board's configuration, keys and journal.")
@@ -66,8 +67,9 @@ def esp32(
     shown = _Shown(as_json)
     try:
         _check_usage(bundle, update, image_only, size, port, dry_run)
-        parts = _parts(image, board, release)
-        vehicle = None if update else _vehicle(bundle, parts[1])
+        fw, pins = _firmware(image, board)
+        vehicle = None if update else _vehicle(bundle, pins)
+        parts = fw, pins, _release(release, vehicle, pins)
         if image_only is not None:
             _write_image(parts, vehicle, image_only, _flash_size(parts[0], size), shown)
             return
@@ -139,13 +141,21 @@ def _check_usage(bundle, update, image_only, size, port, dry_run):
         raise UsageError(f"--size goes with --image-only and is one of {', '.join(_SIZES)}")
 
 
-def _parts(image, board, release):
-    """(Firmware, Board, Release), all that needs no board to be looked at."""
+def _firmware(image, board):
+    """(Firmware, Board) that go together."""
     fw = firmware.read(image)
     pins = contents.board(board or contents.DEFAULT_BOARDS[fw.chip])
     if pins.chip != fw.chip:
         raise FlashError(f"board {pins.name} has an {pins.chip}, {image} is for {fw.chip}")
-    return fw, pins, contents.released(release, pins) if release else contents.built(pins)
+    return fw, pins
+
+
+def _release(path, vehicle, board):
+    """What was named, or what the bundle carries, or this source tree's agent."""
+    if path is not None:
+        return contents.released(path, board)
+    carried = contents.laid_out(vehicle[0], board) if vehicle else None
+    return carried or contents.built(board)
 
 
 def _vehicle(bundle, board):

@@ -4,7 +4,7 @@
     board.py                    firmware/esp32/boards: pins
     slotboot.py slottree.py     which slot starts (docs/update.md)
     a/                          the agent, compiled
-    config.json tls/ fleet-root.bin   the vehicle's bundle (tools/provision/bundle.py)
+    config.json tls/ *.bin      the vehicle's bundle (tools/provision/bundle.py)
 
 All is put into the file system on this machine, and looked at with the gateway's own code before
 anything is written to a board.
@@ -14,6 +14,7 @@ import ast
 import io
 import json
 import tarfile
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,13 @@ def configuration(files, where, board):
                 f"{where}: {part}.port {path} is no UART of an ESP32; "
                 f"on {board.name} it is {board.ports[part]}"
             )
+    update = checked["update"]
+    if update and update["hardware"] != board.name:
+        raise FlashError(
+            f"{where}: update.hardware is {update['hardware']}, the board is {board.name}"
+        )
+    if update and update["keys"].lstrip("/") not in files:
+        raise FlashError(f"{where}: update.keys is {update['keys']}, which the bundle has not")
     if not checked["journal"]["dir"].startswith("/"):
         raise FlashError(f"{where}: journal.dir {checked['journal']['dir']} does not begin with /")
     return raw, checked
@@ -141,10 +149,30 @@ def built(board):
 
 def released(path, board):
     """The Release of a folder that `patrol release verify` has passed. Raises FlashError."""
+    return _release(path, "signed", board)
+
+
+def laid_out(bundle, board):
+    """The Release that a bundle carries in slot a (`patrol provision vehicle --release`), or None.
+    Raises FlashError."""
+    inside = f"{bundles.SLOTS}/{_SLOT}/"
+    names = [name for name in bundle if name.startswith(inside)]
+    if not names:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in names:
+            path = Path(scratch) / name.removeprefix(inside)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bundle[name])
+        return _release(Path(scratch), "manifest", board)
+
+
+def _release(path, signed, board):
+    """signed: the file with the manifest and its signatures."""
     try:
         manifest, _ = folder.read(path)
         folder.check_files(path, manifest)
-        signed = (path / "signed").read_bytes()
+        signed = (path / signed).read_bytes()
         index = (path / "files").read_bytes()
         names = [name for name, _, _ in boot.rows(index)]
         files = {name: (path / "app" / name).read_bytes() for name in names}
@@ -198,7 +226,8 @@ def put_bundle(volume, files, raw, checked):
     """Configuration, keys and certificates. Where the configuration leaves the journal's quota
     open, it becomes what the file system has room for beside a second slot. Returns the quota."""
     for name, data in files.items():
-        volume.replace(name, data)
+        if not name.startswith(bundles.SLOTS + "/"):
+            volume.replace(name, data)
     quota = journal_room(volume)
     if quota < _MIN_JOURNAL:
         raise FlashError(
