@@ -216,10 +216,29 @@ def test_a_broken_update_goes_on_from_the_copy(bench, gateway):
     assert len(copies) == 1 and stat.S_IMODE(copies[0].stat().st_mode) == 0o600
     change(gateway, AT, b"\xff" * 0x2000)  # as bad as it can be: both superblocks
     gateway.fault("")
+    done = bench.flash("--firmware", image, "--bundle", bench.bundle, "--port", gateway.port)
+    assert done.code == 1 and f"its journal lies in {copies[0]}" in done.error
     done = bench.flash(*update)
     assert done.code == 0, done.error
     assert vfs(gateway).read("journal/0001.abt") == b"frames that nobody else has"
     assert not copies[0].exists()
+
+
+def test_a_gateways_journal_is_not_erased_by_mistake(bench, gateway):
+    put(gateway, "journal/0001.abt", b"frames that nobody else has")
+    before = gateway.flash.read_bytes()
+    image = bench.firmware("esp32", "4MB")
+    flash = ("--firmware", image, "--bundle", bench.bundle, "--port", gateway.port)
+    done = bench.flash(*flash)
+    assert done.code == 1 and "--update keeps it, --erase takes it away" in done.error
+    assert gateway.flash.read_bytes() == before
+    # Once it was agreed to, a run that is broken off needs no second word.
+    gateway.fault("reset@12")
+    assert bench.flash(*flash, "--erase").code == 1
+    gateway.fault("")
+    assert bench.flash(*flash).code == 0
+    assert vfs(gateway).size("journal/0001.abt") is None
+    assert [p.name for p in bench.records.iterdir()] == ["boards.jsonl"]
 
 
 def test_a_board_that_is_no_gateway_is_not_updated(bench, gateway):
@@ -229,7 +248,7 @@ def test_a_board_that_is_no_gateway_is_not_updated(bench, gateway):
     assert done.code == 1 and "does not mount" in done.error and "without --update" in done.error
     change(gateway, 0x8000, b"\xff" * 0x1000)
     done = bench.flash(*update)
-    assert done.code == 1 and "has no firmware: flash it without --update" in done.error
+    assert done.code == 1 and "no firmware with a file system" in done.error
 
 
 def test_a_signed_release_goes_into_the_slot_as_it_is(bench, chip):
@@ -256,7 +275,8 @@ def test_a_signed_release_goes_into_the_slot_as_it_is(bench, chip):
     other.folder.mkdir()
     other.provision(update_keys=public, hardware="gateway-s3", release=out)
     flash = ("--firmware", image, "--bundle", other.bundle, "--port", chip.port)
-    done = other.flash(*flash)
+    assert "--update keeps it, --erase takes it away" in other.flash(*flash).error
+    done = other.flash(*flash, "--erase")
     assert done.code == 0, done.error
     found = vfs(chip, AT, 0x600000)
     assert found.read("a/manifest") == (out / "signed").read_bytes()
@@ -271,6 +291,7 @@ def test_a_signed_release_goes_into_the_slot_as_it_is(bench, chip):
     (
         ((), "--bundle is missing"),
         (("--update", "--bundle", "x"), "--bundle does not go with it"),
+        (("--update", "--erase"), "one of them"),
         (("--bundle", "x", "--image-only", "y", "--port", "z"), "--image-only needs no board"),
         (("--bundle", "x", "--size", "8MB"), "--size goes with --image-only"),
     ),

@@ -41,6 +41,9 @@ def esp32(
     update: Annotated[
         bool, typer.Option("--update", help="Keep the board's configuration, keys and journal.")
     ] = False,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Also where the board holds a file system already.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Look at everything, write nothing.")
     ] = False,
@@ -59,14 +62,15 @@ def esp32(
 ) -> None:
     """Flash firmware, agent and a vehicle's configuration onto an ESP32 or ESP32-S3.
 
-    Everything on the board is erased, unless --update keeps what is the vehicle's. What is broken
-    off is run again.
+    Everything on the board is erased, unless --update keeps what is the vehicle's.
+
+    What was broken off is run again.
 
     Example: patrol flash esp32 --firmware ESP32_GENERIC_S3.bin --bundle gateway.tar --port /dev/ttyUSB0
     """  # noqa: E501 one line to copy
     shown = _Shown(as_json)
     try:
-        _check_usage(bundle, update, image_only, size, port, dry_run)
+        _check_usage(bundle, update, erase, image_only, size, port, dry_run)
         fw, pins = _firmware(image, board)
         vehicle = None if update else _vehicle(bundle, pins)
         parts = fw, pins, _release(release, vehicle, pins)
@@ -81,6 +85,10 @@ def esp32(
         work.check_chip(chip, parts[0])
         shown.line(f"{chip.title}, {chip.mac}, flash {chip.flash_size >> 20} MiB, on {found.path}")
         kept = Records(records)
+        if not update:
+            kept.check_no_copy(chip.mac)
+            if not erase and not kept.has_begun(chip.mac):
+                work.check_nothing_is_lost(tool, chip)
         with shown.bars() as progress:
             if update:
                 plan = work.update(parts, tool, chip, kept, progress)
@@ -92,6 +100,8 @@ def esp32(
             return
         if plan.before is not None:
             kept.keep(chip.mac, plan.before)
+        else:
+            kept.begin(chip.mac)
         with shown.bars() as progress:
             work.write(plan, tool, progress)
         row = kept.add({**_of(chip), **plan.values()})
@@ -130,9 +140,11 @@ def secure_(
         raise _failed(error) from None
 
 
-def _check_usage(bundle, update, image_only, size, port, dry_run):
+def _check_usage(bundle, update, erase, image_only, size, port, dry_run):
     if update and bundle is not None:
         raise UsageError("--update keeps the board's configuration: --bundle does not go with it")
+    if update and erase:
+        raise UsageError("--update keeps what --erase takes away: one of them")
     if not update and bundle is None:
         raise UsageError("--bundle is missing: patrol provision vehicle --target esp32 makes one")
     if image_only is not None and (update or dry_run or port is not None):

@@ -159,6 +159,8 @@ def vfs_partition(partitions, flash_size):
         return named[0]
     if any(p.name == "ffat" for p in partitions):
         raise FlashError("the firmware's file system is FAT (partition ffat): take another")
+    if not partitions:
+        raise FlashError("there is no partition at all")
     at = max(p.end for p in partitions)
     if flash_size - at < 2 * SECTOR:
         raise FlashError(f"behind {at:#x} the flash has no room for a file system")

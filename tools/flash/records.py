@@ -3,6 +3,7 @@ updated, a copy of its file system.
 
     boards.jsonl        no secret in it
     <mac>.vfs           the file system before an update, mode 600; gone when the update is done
+    <mac>.begun         empty: a fresh board is being written, and what is on it is but half of that
 """
 
 import json
@@ -33,6 +34,20 @@ class Records:
     def _copy(self, mac):
         return self.folder / f"{mac.replace(':', '')}.vfs"
 
+    def _mark(self, mac):
+        return self._copy(mac).with_suffix(".begun")
+
+    def begin(self, mac):
+        """From here until `done` the board holds nothing that somebody could miss."""
+        try:
+            private_folder(self.folder)
+            self._mark(mac).touch()
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def has_begun(self, mac):
+        return self._mark(mac).exists()
+
     def keep(self, mac, image):
         """The board's file system, until `done`. Raises FlashError."""
         try:
@@ -49,8 +64,18 @@ class Records:
         except OSError as error:
             raise self._failed(error) from None
 
+    def check_no_copy(self, mac):
+        """Raises FlashError where an update was broken off: nobody else has what it kept."""
+        path = self._copy(mac)
+        if path.exists():
+            raise FlashError(
+                f"an update of this board was broken off, and its journal lies in {path}: run it "
+                "again with --update, or move that file away"
+            )
+
     def done(self, mac):
         self._copy(mac).unlink(missing_ok=True)
+        self._mark(mac).unlink(missing_ok=True)
 
     def _failed(self, error):
         return FlashError(f"{error.filename or self.folder}: {error.strerror}")

@@ -14,6 +14,10 @@ from tools.flash import FlashError, contents, firmware
 from tools.flash.volume import Volume, changes
 
 
+class NothingThere(FlashError):
+    """The board has no partition table that names a file system."""
+
+
 @dataclass
 class Plan:
     """What is to be written: `pieces` are (what it is, place in the flash, bytes)."""
@@ -104,6 +108,21 @@ def _plan(parts, vehicle, partition, quota, image, pieces):
     )  # fmt: skip
 
 
+def check_nothing_is_lost(tool, chip):
+    """Raises FlashError where the board holds a file system: it may be a gateway whose journal the
+    room has not got yet."""
+    try:
+        there = _partition_there(tool, chip)
+    except NothingThere:
+        return
+    # The superblock lies in the first two blocks, in one of them at least.
+    if b"littlefs" in _read_file(tool, there.at, 2 * firmware.SECTOR):
+        raise FlashError(
+            "the board holds a file system, perhaps with a journal that the room has not got: "
+            "--update keeps it, --erase takes it away"
+        )
+
+
 def check_chip(chip, fw):
     """Raises FlashError unless the firmware is for the chip that is there."""
     if chip.family != fw.chip:
@@ -166,10 +185,11 @@ def _read_file(tool, at, size, progress=None):
 
 def _partition_there(tool, chip):
     rows = _read_file(tool, firmware.TABLE_AT, firmware.TABLE_SIZE)
-    partitions = firmware.table(rows, "the board")
-    if not partitions:
-        raise FlashError("the board has no firmware: flash it without --update")
-    return firmware.vfs_partition(partitions, chip.flash_size)
+    try:
+        return firmware.vfs_partition(firmware.table(rows, "the board"), chip.flash_size)
+    except FlashError:
+        text = "the board has no firmware with a file system: flash it without --update"
+        raise NothingThere(text) from None
 
 
 def _read(tool, partition, progress):
