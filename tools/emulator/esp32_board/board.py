@@ -1,9 +1,11 @@
-"""Runs under MicroPython as the module `machine` of an emulated board.
+"""Runs under MicroPython as the modules `machine` and `esp32` of an emulated board.
 
-`setup(uarts, levels)`: {UART's number: path of a terminal}, {GPIO: level}.
+`setup(uarts, levels, cause, memory)`: {UART's number: path of a terminal}, {GPIO: level}; how the
+board was started, and the file that stands for the RTC's memory: it outlives deep sleep alone.
 """
 
 import io
+import json
 import sys
 import termios
 import time
@@ -16,15 +18,24 @@ _RATES = {
     230400: 0o10003, 460800: 0o10004, 500000: 0o10005, 921600: 0o10007,
 }  # fmt: skip
 _YEAR_2000 = 946684800
-RESET = 75  # exit code: start the board again
+# Exit codes: start the board again, at once or when its sleep is over.
+RESET = 75
+ASLEEP = 76
+
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+EXT0_WAKE, EXT1_WAKE, TIMER_WAKE = 2, 3, 4
+WAKEUP_ALL_LOW, WAKEUP_ANY_HIGH = False, True
+_BATTERY_UV = 1050000  # at the pin: 12.6 V behind the gateway's divider
 
 _uarts = {}
 _levels = {}
+_started = {}
 
 
-def setup(uarts, levels):
+def setup(uarts, levels, cause, memory):
     _uarts.update(uarts)
     _levels.update(levels)
+    _started.update({"cause": cause, "memory": memory})
 
 
 class UART(io.IOBase):
@@ -59,20 +70,34 @@ class UART(io.IOBase):
 
 
 class Pin:
-    IN, PULL_UP = 1, 2
+    IN, PULL_UP, OUT = 1, 2, 3
 
-    def __init__(self, number, mode=IN, pull=None):
+    def __init__(self, number, mode=IN, pull=None, value=None):
         self._number = number
         self._idle = 1 if pull == Pin.PULL_UP else 0
 
     def value(self):
         return _levels.get(self._number, self._idle)
 
+    def __call__(self, level):
+        pass
+
+
+class ADC:
+    ATTN_11DB = 3
+
+    def __init__(self, pin, atten=None):
+        pass
+
+    def read_uv(self):
+        return _BATTERY_UV
+
 
 class RTC:
     """In the year 2000 at each start, as after a power cut."""
 
     _ahead = _YEAR_2000 - time.time()
+    _memory = ""
 
     def datetime(self, value=None):
         if value is not None:
@@ -82,6 +107,15 @@ class RTC:
             return None
         t = time.gmtime(int(time.time() + RTC._ahead))
         return (t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0)
+
+    def memory(self, data=None):
+        if data is None:
+            if _started["cause"] != DEEPSLEEP_RESET:
+                return b""
+            with open(_started["memory"]) as f:
+                return json.load(f)["memory"].encode()
+        RTC._memory = bytes(data).decode()
+        return None
 
 
 class WDT:
@@ -94,3 +128,26 @@ class WDT:
 
 def reset():
     sys.exit(RESET)
+
+
+def reset_cause():
+    return _started["cause"]
+
+
+def wake_reason():
+    """Only the timer wakes this board: its inputs do not change."""
+    return TIMER_WAKE if _started["cause"] == DEEPSLEEP_RESET else 0
+
+
+def deepsleep(ms=0):
+    with open(_started["memory"], "w") as f:
+        json.dump({"ms": ms, "memory": RTC._memory}, f)
+    sys.exit(ASLEEP)
+
+
+def wake_on_ext0(pin, level):
+    pass
+
+
+def wake_on_ext1(pins, level):
+    pass

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,10 @@ import typer
 from tools import interpreter
 from tools.flash import FlashError, firmware
 
-_RESET = 75  # exit code of machine.reset()
+# Exit codes and reset causes of board.py.
+_RESET, _ASLEEP = 75, 76
+_BY_POWER, _BY_SLEEP, _BY_SOFTWARE = 1, 4, 5
+_PACE_S = 1.0  # between resets: a board that ends at once must not take the whole machine
 _START = Path(__file__).with_name("start.py")
 _USAGE = 2
 _PR_SET_PDEATHSIG = 1
@@ -57,8 +61,10 @@ def emulate_gateway(
     except FlashError as error:
         raise _failed(str(error), 1) from None
     options.update(at=partition.at, size=partition.size)
-    command = [program, "-X", f"heapsize={heap}", str(_START), json.dumps(options)]
-    raise typer.Exit(_Board(command).run(attached))
+    command = [program, "-X", f"heapsize={heap}", str(_START)]
+    with tempfile.TemporaryDirectory(prefix="patrol-board-") as folder:
+        options["memory"] = str(Path(folder) / "rtc")
+        raise typer.Exit(_Board(command, options).run(attached))
 
 
 def vfs_of(flash):
@@ -77,12 +83,12 @@ def vfs_of(flash):
 
 
 class _Board:
-    """Starts the interpreter again as often as the board resets itself."""
+    """Starts the interpreter again as often as the board resets itself, or wakes by its timer."""
 
-    def __init__(self, command):
-        self._command = command
+    def __init__(self, command, options):
+        self._command, self._options = command, options
         self._process = None
-        self._is_ending = False
+        self._ending = threading.Event()
 
     def run(self, attached):
         """Exit code of the last start."""
@@ -90,16 +96,26 @@ class _Board:
             signal.signal(number, lambda *_: self._end())
         if attached:
             threading.Thread(target=self._watch, daemon=True).start()
-        code = _RESET
-        while code == _RESET and not self._is_ending:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                env=interpreter.environment(),
-                preexec_fn=_die_with_parent,
-            )
-            code = self._process.wait()
-        return 0 if self._is_ending else code
+        code = self._start(_BY_POWER)
+        while code in (_RESET, _ASLEEP) and not self._ending.is_set():
+            wait = _PACE_S
+            if code == _ASLEEP:
+                ms = json.loads(Path(self._options["memory"]).read_text())["ms"]
+                wait = max(wait, ms / 1000) if ms else None  # without a timer only pins wake it
+            self._ending.wait(wait)
+            if not self._ending.is_set():
+                cause = _BY_SLEEP if code == _ASLEEP else _BY_SOFTWARE
+                code = self._start(cause)
+        return 0 if self._ending.is_set() else code
+
+    def _start(self, cause):
+        self._process = subprocess.Popen(
+            [*self._command, json.dumps({**self._options, "cause": cause})],
+            stdin=subprocess.DEVNULL,
+            env=interpreter.environment(),
+            preexec_fn=_die_with_parent,
+        )
+        return self._process.wait()
 
     def _watch(self):
         while os.read(sys.stdin.fileno(), 4096):
@@ -108,7 +124,7 @@ class _Board:
 
     def _end(self):
         """As a power cut: the flash file holds what the journal has flushed."""
-        self._is_ending = True
+        self._ending.set()
         if self._process is not None:
             self._process.kill()
 

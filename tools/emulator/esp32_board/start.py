@@ -1,6 +1,7 @@
 """Runs under MicroPython: an ESP32's start, from a flash file.
 
-    micropython start.py {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1}}
+    micropython start.py {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1},
+                          "cause": N, "memory": FILE}
 
 What the firmware does before boot.py: the partition is mounted at "/", by the parameters that
 MicroPython finds itself; boot.py and main.py run in one namespace.
@@ -65,8 +66,10 @@ def main(options):
     board.setup(
         dict([(int(n), _HOST + path) for n, path in options["uarts"].items()]),
         dict([(int(n), level) for n, level in options["pins"].items()]),
+        options["cause"],
+        _HOST + options["memory"],
     )
-    sys.modules["machine"] = board
+    sys.modules["machine"] = sys.modules["esp32"] = board
     sys.modules["sys"] = Sys()
     partition = Partition(options["flash"], options["at"], options["size"])
     vfs.umount("/")
