@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from agent import signals
-from tests.support import esp_board, micropython
+from tests.support import esp_board, esp_firmware, micropython
 from tests.support.esp_board import Bench, Chip
 from tests.support.fleets import FleetSystem
 from tests.support.system import VEHICLE
 from tools import provision
 from tools.demo.received import Received
+from tools.flash.volume import Volume
 
 pytestmark = [
     pytest.mark.skipif(esp_board.missing() is not None, reason=esp_board.missing() or ""),
@@ -120,6 +121,26 @@ def test_a_flashed_gateway_shows_its_position_and_its_engine(system, chip, tmp_p
     assert "boot 2" in system.agent_log()
     system.kill("agent")
     assert_ended(chip.flash)
+
+
+NAPS = """
+import machine
+if machine.reset_cause() != machine.DEEPSLEEP_RESET:
+    machine.RTC().memory(b"kept")
+    machine.deepsleep(100)
+print(machine.wake_reason() == machine.TIMER_WAKE, machine.RTC().memory(), machine.Pin(7).value())
+"""
+
+
+def test_a_board_wakes_by_its_timer_with_the_memory_of_its_clock(tmp_path):
+    path = tmp_path / "flash.bin"
+    made = Volume(0x200000)
+    made.replace("main.py", NAPS.encode())
+    table = esp_firmware.partition_table(esp_firmware.LAYOUTS["4MB"])
+    path.write_bytes(table.rjust(0x8C00, b"\xff").ljust(0x200000, b"\xff") + made.image())
+    command = [sys.executable, "-m", "tools.emulator.esp32_board", "--flash", path, "--pin", "7=1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=micropython.ROOT)
+    assert (done.returncode, done.stdout) == (0, "True b'kept' 1\n"), done.stderr
 
 
 def test_an_empty_flash_is_told_and_wrong_options_too(tmp_path):
