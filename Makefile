@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench simulate schematics screenshots check faults fuzz soak-obd clean
+.PHONY: setup demo test lint bench simulate schematics screenshots image check faults fuzz soak-obd clean
 
 setup: $(STAMP)
 
@@ -56,6 +56,12 @@ schematics: $(STAMP)
 # some two minutes. Look at them before they are committed.
 screenshots: $(STAMP)
 	$(BIN)/patrol console shots docs/console
+
+# One file that any flasher writes to an erased ESP32: firmware, agent and a vehicle's configuration
+# (docs/flashing.md). It holds the vehicle's keys.
+IMAGE ?= gateway.bin
+image: $(STAMP)
+	$(BIN)/patrol flash esp32 --firmware $(FIRMWARE) --bundle $(BUNDLE) --image-only $(IMAGE) $(ARGS)
 
 # Delivery under simulated faults (docs/simulation.md). SEED=17 runs one, ARGS=--trace or --shrink
 # shows how it breaks.

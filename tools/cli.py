@@ -11,6 +11,9 @@ from tools.bench.command import bench
 from tools.console.command import app as console
 from tools.demo.command import demo
 from tools.emulator.command import emulate
+from tools.emulator.esp32_board.command import emulate_gateway
+from tools.emulator.esp32_rom.command import emulate_esp32
+from tools.flash.command import app as flash
 from tools.journal.command import app as journal
 from tools.obd.command import app as obd
 from tools.provision.command import app as provision
@@ -25,10 +28,13 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(emulate)
+app.command("emulate-esp32")(emulate_esp32)
+app.command("emulate-gateway")(emulate_gateway)
 app.command()(bench)
 app.add_typer(room, name="room", help="The reference command room.")
 app.add_typer(provision, name="provision", help="Keys and configuration of rooms and vehicles.")
 app.add_typer(release, name="release", help="Build, sign and verify releases of the agent.")
+app.add_typer(flash, name="flash", help="Turn factory-fresh boards into gateways.")
 app.add_typer(journal, name="journal", help="A vehicle's journal.")
 app.add_typer(gps.app, name="gps", help="GPS captures.")
 app.add_typer(console, name="console")

@@ -27,7 +27,7 @@ from tools.emulator.line import Line, garble
 _SLICE = 0.002  # s of real time: bytes of so long a span are handed over together
 _LISTENER_CHECK = 0.02  # s of real time between looks whether the other side opened
 _READ_SIZE = 4096
-_SPEEDS = {
+SPEEDS = {
     getattr(termios, name): int(name[1:])
     for name in dir(termios)
     if name[0] == "B" and name[1:].isdigit()
@@ -81,7 +81,7 @@ class Uart:
     def peer_baud(self):
         """The rate that the other side has set its end to; None if it is none of the usual."""
         try:
-            return _SPEEDS.get(termios.tcgetattr(self._master)[5])
+            return SPEEDS.get(termios.tcgetattr(self._master)[5])
         except termios.error:  # the other side has just closed
             return None
 

@@ -115,7 +115,7 @@ async def serve(scenario, truth=None, nmea=None, speed=1.0, as_json=False, attac
         source = capture or Receiver(scenario, vehicle, clock.start_ms)
         gps = GpsPort(clock, log, source, baud)
     obd = ObdPort(clock, log, elm, scenario.obd.baud)
-    stop = _stopped(attached)
+    stop = stopped(attached)
     if as_json:
         print(json.dumps({"gps": gps.uart.path, "obd": obd.uart.path}), flush=True)
     else:
@@ -143,7 +143,7 @@ async def _first_failure(tasks, waiting):
             task.result()
 
 
-def _stopped(attached):
+def stopped(attached):
     """An Event that is set by SIGINT, SIGTERM and, if attached, the end of stdin."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

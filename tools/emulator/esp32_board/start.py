@@ -1,0 +1,87 @@
+"""Runs under MicroPython: an ESP32's start, from a flash file.
+
+    micropython start.py {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1},
+                          "cause": N, "memory": FILE}
+
+What the firmware does before boot.py: the partition is mounted at "/", by the parameters that
+MicroPython finds itself; boot.py and main.py run in one namespace.
+"""
+
+import json
+import os
+import sys
+
+import vfs
+
+_BLOCK = 4096
+_COUNT, _SIZE, _ERASE = 4, 5, 6  # of ioctl
+_ERASED = b"\xff" * _BLOCK
+_HOST = "/host"  # where this machine's files are
+
+
+class Partition:
+    """The block device of a partition, over the flash file. A write clears bits only."""
+
+    def __init__(self, path, at, size):
+        self._file = open(path, "r+b")  # noqa: SIM115 open as long as the board runs
+        self._at, self._size = at, size
+
+    def readblocks(self, block, buffer, offset=0):
+        self._file.seek(self._at + block * _BLOCK + offset)
+        self._file.readinto(buffer)
+
+    def writeblocks(self, block, buffer, offset=None):
+        if offset is None:
+            self.ioctl(_ERASE, block)
+        at = self._at + block * _BLOCK + (offset or 0)
+        self._file.seek(at)
+        old = int.from_bytes(self._file.read(len(buffer)), "big")
+        self._file.seek(at)
+        both = old & int.from_bytes(bytes(buffer), "big")
+        self._file.write(both.to_bytes(len(buffer), "big"))
+
+    def ioctl(self, operation, argument):
+        if operation == _COUNT:
+            return self._size // _BLOCK
+        if operation == _SIZE:
+            return _BLOCK
+        if operation == _ERASE:
+            self._file.seek(self._at + argument * _BLOCK)
+            self._file.write(_ERASED)
+        return 0
+
+
+class Sys:
+    """The module `sys` of a chip."""
+
+    platform = "esp32"
+
+    def __getattr__(self, name):
+        return getattr(sys, name)
+
+
+def main(options):
+    import board
+
+    board.setup(
+        dict([(int(n), _HOST + path) for n, path in options["uarts"].items()]),
+        dict([(int(n), level) for n, level in options["pins"].items()]),
+        options["cause"],
+        _HOST + options["memory"],
+    )
+    sys.modules["machine"] = sys.modules["esp32"] = board
+    sys.modules["sys"] = Sys()
+    partition = Partition(options["flash"], options["at"], options["size"])
+    vfs.umount("/")
+    vfs.mount(vfs.VfsPosix("/"), _HOST)
+    vfs.mount(partition, "/")
+    os.chdir("/")
+    sys.path[:] = ["", ".frozen", "/lib"]
+    names = {"__name__": "__main__"}
+    for name in options.get("run", ("boot.py", "main.py")):
+        if name in os.listdir("/"):
+            execfile("/" + name, names)  # noqa: F821 a builtin of MicroPython
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

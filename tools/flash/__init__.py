@@ -1,0 +1,19 @@
+"""A factory-fresh ESP32 becomes a gateway by one command: firmware, file system, configuration.
+
+firmware.py     a firmware image: chip, checksums, partition table
+volume.py       the littlefs of the `vfs` partition, as MicroPython mounts it
+contents.py     what lies on it: boot files, the agent's slot, configuration, keys
+ports.py        serial ports: which there are, what they can do
+esptool.py      Espressif's esptool, run as a program
+work.py         the steps: look, plan, write, verify, record
+records.py      which board got what
+secure.py       secure boot and flash encryption: the steps, shown first
+"""
+
+
+class FlashError(Exception):
+    """A board could not be flashed; one line says why and what to do."""
+
+
+class UsageError(FlashError):
+    """The command was asked for what does not go together."""
