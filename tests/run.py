@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT))
 from tools import interpreter  # noqa: E402
 
 _HEAP = "2M"  # the unit tests; the agent's own limit is held by its integration tests
-# Most tests wait for processes; one of these workers more than the cores that CI has.
-_TOGETHER = ["-n", "3", "--dist", "worksteal"]
+# Most tests wait for processes: twice as many workers as CI has cores.
+_TOGETHER = ["-n", "4", "--dist", "worksteal"]
 _ALSO_ON_MICROPYTHON = ["tests/conformance/test_published_vectors.py"]
 
 
