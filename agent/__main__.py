@@ -142,7 +142,11 @@ async def _watch_stdin(app):
 
 async def _print_status(app, seconds):
     while True:
-        _print_json(app.status())
+        status = app.status()
+        heap = port.heap()
+        if heap:
+            status["heap"] = heap
+        _print_json(status)
         await asyncio.sleep(seconds)
 
 

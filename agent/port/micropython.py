@@ -1,12 +1,14 @@
 """What MicroPython's unix and esp32 ports share."""
 
 import asyncio
+import gc
 import hashlib
 import os
 import sys
 import time
 
 import cryptolib
+import micropython
 
 from agent.port import curve25519
 from agent.port.ccm import Ccm
@@ -80,6 +82,15 @@ def forget(name):
     parent, _, leaf = name.rpartition(".")
     sys.modules.pop(name)
     delattr(sys.modules[parent], leaf)
+
+
+def heap():
+    """[bytes used, of these still used after a collection, allocated since the start]; the last is
+    None where the firmware does not count. A chip collects for tens of milliseconds."""
+    used = gc.mem_alloc()
+    gc.collect()
+    count = getattr(micropython, "mem_total", None)
+    return [used, gc.mem_alloc(), count() if count else None]
 
 
 def mqtt_client_class():
