@@ -11,14 +11,7 @@ feed and when wake(now) has passed:
     events = receiver.take_events()
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.fix import Assembler
 from agent.gps.framer import Framer
 from agent.gps.nmea import Decoder, FieldError, refusal

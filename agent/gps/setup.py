@@ -22,14 +22,7 @@ In: bytes of the UART, and the time. Out: bytes to write, the rate the UART shou
     ('jamming', state, t)        one of ubx.JAMMING, when it changes
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps import ubx
 from agent.gps.framer import Framer
 from agent.gps.settings import BITS, steps
