@@ -91,5 +91,6 @@ async def serve_local(path, welcome):
     await serve(path, welcome)
 
 
-# Last, as the clients stand on the protocol in agent/comms, which may use all of the above.
-mqtt_client = _impl.mqtt_client_class()
+def mqtt_client(options, wake):
+    # Only now: the clients stand on the protocol in agent/comms, which uses all of the above.
+    return _impl.mqtt_client_class()(options, wake)

@@ -6,7 +6,7 @@ import pytest
 
 from tools import interpreter
 from tools.release import ReleaseError
-from tools.release.build import ROOT, collect
+from tools.release.build import ROOT, _module, collect
 from tools.release.shrink import shrink
 
 BASE = b'''"""Base."""
@@ -81,14 +81,14 @@ print(line.doubled(), line.rate(), line.local([1, 2]))
 
 def test_what_is_made_smaller_does_the_same(tmp_path):
     sources = {"agent.base": BASE, "agent.user": USER}
-    small, _ = shrink(sources)
+    small, _, _ = shrink(sources)
     assert small != sources
     before = _run(sources, tmp_path / "before", ASK)
     assert _run(small, tmp_path / "after", ASK) == before == "(128, ('a', 'b')) 5 [1, 63, 2]\n"
 
 
 def test_constants_take_their_names_places():
-    small, _ = shrink({"agent.base": BASE, "agent.user": USER})
+    small, _, _ = shrink({"agent.base": BASE, "agent.user": USER})
     base, user = small["agent.base"].decode(), small["agent.user"].decode()
     for name in ("FAST <<", "WIDE", "_MASK", "const", "__slots__"):
         assert name not in base, name
@@ -100,14 +100,14 @@ def test_constants_take_their_names_places():
 
 def test_lines_stay_where_they_are():
     for sources in ({"agent.base": BASE, "agent.user": USER}, _agent()):
-        small, _ = shrink(sources)
+        small, _, _ = shrink(sources, is_linked=False)
         for name, source in sources.items():
             assert small[name].count(b"\n") == source.count(b"\n"), name
 
 
 def test_modules_share_numbered_names_but_not_where_their_classes_are_one():
     other = b"class Other:\n    def __init__(self):\n        self._state = 1\n"
-    small, names = shrink({"agent.base": BASE, "agent.user": USER, "agent.other": other})
+    small, names, _ = shrink({"agent.base": BASE, "agent.user": USER, "agent.other": other})
     assert b"self._a = 1" in small["agent.other"] and names["agent.other"] == {"_a": "_state"}
     both = {**names["agent.base"], **names["agent.user"]}
     assert sorted(both.values()) == ["_cache", "_own", "_rate"]
@@ -123,17 +123,19 @@ def test_another_modules_private_name_is_refused():
 
 
 def test_arguments_that_are_names_of_nothing_else_get_letters():
-    small, _ = shrink({"agent.user": b"def f(long_name, other):\n    return g(other=long_name)\n"})
+    small, _, _ = shrink(
+        {"agent.user": b"def f(long_name, other):\n    return g(other=long_name)\n"}
+    )
     assert small["agent.user"] == b"def f(a, other):\n    return g(other=a)\n"
 
 
 def test_what_is_no_python_is_left_to_the_compiler():
-    assert shrink({"agent.bad": b"def f(:\n"}) == ({"agent.bad": b"def f(:\n"}, {})
+    assert shrink({"agent.bad": b"def f(:\n"}) == ({"agent.bad": b"def f(:\n"}, {}, {})
 
 
 def _agent():
     return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_bytes()
+        _module(path.relative_to(ROOT).as_posix()): path.read_bytes()
         for path in (ROOT / "agent").rglob("*.py")
         if path.name not in ("cpython.py", "mqtt_paho.py", "socketcan.py", "kernel_clock.py")
     }
@@ -142,7 +144,20 @@ def _agent():
 def test_private_names_of_the_agent_share_the_few_that_the_largest_module_needs():
     names = {}
     collect("unix", names=names)
-    used = {short for module in names.values() for short in module}
-    told = {name for module in names.values() for name in module.values()}
-    assert len(told) > 600 and len(used) < 80
-    assert all(len(module) == len(set(module.values())) for module in names.values())
+    used = {short for module in names["names"].values() for short in module}
+    told = {name for module in names["names"].values() for name in module.values()}
+    assert len(told) > 900 and len(used) < 500
+    for module in names["names"].values():
+        assert len(module) == len(set(module.values()))
+
+
+def test_a_line_of_a_linked_module_is_found_again():
+    names = {}
+    collect("unix", names=names)
+    small, _, lines = shrink(_agent())
+    assert names["lines"] == lines
+    for package, rows in lines.items():
+        text = small[package].split(b"\n")
+        for at, module in rows:
+            first = _agent()[module].split(b"\n")[0]
+            assert not first or text[at - 1] == first, module

@@ -24,9 +24,9 @@ class RoomsError(Exception):
 
 
 def room_of(module):
-    """The room of a module: `agent.gps.fix` lies in `gps`, `agent.app` in `top`."""
-    parts = module.split(".")
-    return parts[1] if len(parts) > 2 or parts[-1] in ("comms", "port") else _TOP
+    """The room of a module: `agent.gps.fix` and `agent.gps` lie in `gps`, `agent.app` in `top`."""
+    room = module.split(".")[1] if "." in module else ""
+    return room if (interpreter.ROOT / "agent" / room).is_dir() and room else _TOP
 
 
 def _modules(folder):

@@ -71,11 +71,13 @@ def collect(target, source=ROOT, names=None):
 
 def _compiled(files, names):
     modules = {_module(name): name for name in files if name.endswith(".py")}
-    small, told = shrink({module: files[name] for module, name in modules.items()})
-    names.update(told)
+    small, short, lines = shrink({module: files[name] for module, name in modules.items()})
+    names.update(names=short, lines=lines)
     found = {name: data for name, data in files.items() if not name.endswith(".py")}
     with tempfile.TemporaryDirectory() as scratch:
         for module, name in modules.items():
+            if module not in small:
+                continue  # it became a part of its package
             path = Path(scratch) / "in.py"
             path.write_bytes(small[module])
             # Tracebacks name the module: its name is in the heap already, that of a file is not.

@@ -16,12 +16,12 @@ in it are those of the source.
 """
 
 import ast
-import io
 import keyword
 import string
-import tokenize
 
 from tools.release import ReleaseError
+from tools.release.link import link
+from tools.release.source import Module, bound, errors, is_private
 
 _LETTERS = string.ascii_lowercase + string.ascii_uppercase
 _OPERATIONS = {
@@ -30,122 +30,42 @@ _OPERATIONS = {
     ast.RShift: lambda a, b: a >> b, ast.BitOr: lambda a, b: a | b, ast.BitAnd: lambda a, b: a & b,
 }  # fmt: skip
 _KEPT = ("self", "cls")  # every module has them
-_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler)
 _MOST_BITS = 62  # of a folded integer: beyond, each use would be an object of its own
 
 
-def _bound(node):
-    """The name that an assignment binds, or None where it is none, or binds several."""
-    if not isinstance(node, ast.Assign) or len(node.targets) > 1:
-        return None
-    target = node.targets[0]
-    return target.id if isinstance(target, ast.Name) else None
-
-
-class _Module:
-    """`edits`: (begin, end, text) by place in `source`, which is bytes of UTF-8."""
-
-    def __init__(self, name, source):
-        self.name = name
-        self.source = source
-        self.tree = ast.parse(source)
-        self.edits = []
-        self.names = {}  # short -> what it stood for
-        self._starts = [0]
-        for line in source.splitlines(keepends=True):
-            self._starts.append(self._starts[-1] + len(line))
-        self.nodes = list(ast.walk(self.tree))
-        self._drop_slots()
-        self.strings = {n.value for n in self.nodes if isinstance(n, ast.Constant)
-                        and isinstance(n.value, str)}  # fmt: skip
-        self.stored = {}  # name -> how often something is bound to it, in any scope
-        self.modules = {}  # name -> the agent's module that may be bound to it
-        self.imported = {}  # name -> (module, name there)
-        for node in self.nodes:
-            self._note(node)
-
-    def _drop_slots(self):
-        """`__slots__` does nothing under MicroPython."""
-        for node in list(self.nodes):
-            if _bound(node) == "__slots__":
-                self.replace(node, "pass")
-                inside = set(ast.walk(node))
-                self.nodes = [n for n in self.nodes if n not in inside]
-
-    def _note(self, node):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            self._count(node.id)
-        elif isinstance(node, ast.arg):
-            self._count(node.arg)
-        elif isinstance(node, _NAMED) and node.name:
-            self._count(node.name)
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                self._count((alias.asname or alias.name).split(".")[0])
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                bound = alias.asname or alias.name
-                self.modules[bound] = f"{node.module}.{alias.name}"
-                if self.imported.setdefault(bound, (node.module, alias.name)) != (
-                    node.module, alias.name,
-                ):  # fmt: skip
-                    self._count(bound)
-
-    def _count(self, name):
-        self.stored[name] = self.stored.get(name, 0) + 1
-
-    def place(self, line, column):
-        return self._starts[line - 1] + column
-
-    def span(self, node):
-        return (
-            self.place(node.lineno, node.col_offset),
-            self.place(node.end_lineno, node.end_col_offset),
-        )
-
-    def replace(self, node, text):
-        """Puts a text into a node's place; a text of one line, and as many lines as before."""
-        begin, end = self.span(node)
-        self.edits.append((begin, end, text + "\n" * self.source.count(b"\n", begin, end)))
-
-    def tokens(self):
-        """(begin, end, text, line) of all names."""
-        lines = io.BytesIO(self.source).readline
-        for token in tokenize.tokenize(lines):
-            if token.type == tokenize.NAME:
-                column = len(token.line[: token.start[1]].encode())
-                begin = self.place(token.start[0], column)
-                yield begin, begin + len(token.string.encode()), token.string
-
-    def text(self):
-        out, at = [], 0
-        for begin, end, text in sorted(self.edits):
-            if begin < at:
-                raise ReleaseError(f"{self.name}: two changes of one place")
-            out += [self.source[at:begin], text.encode()]
-            at = end
-        return b"".join([*out, self.source[at:]])
-
-    def is_changed(self, begin):
-        return any(b <= begin < e for b, e, _ in self.edits)
-
-
-def shrink(sources):
-    """{module: source} made smaller, and {module: {short name: what it stood for}}.
+def shrink(sources, is_linked=True):
+    """{module: source} made smaller; {module: {short name: what it stood for}}; and for the linked
+    ones what `link` tells of their lines.
 
     sources: {module's full name: bytes}; what is no Python stays as it is, for the compiler to
     complain of. Raises ReleaseError."""
-    modules, rest = {}, {}
+    good, rest = {}, {}
     for name, source in sources.items():
         try:
-            modules[name] = _Module(name, source)
+            ast.parse(source)
+            good[name] = source
         except SyntaxError:
             rest[name] = source
+    modules = _modules(good)
+    for module in modules.values():
+        module.drop_slots()
     _fold(modules)
+    good, lines = _texts(modules), {}
+    if is_linked and not rest:
+        good, lines = link(good)
+    modules = _modules(good)
     _number(modules)
     _arguments(modules)
-    out = {name: module.text() for name, module in modules.items()}
-    return {**out, **rest}, {name: m.names for name, m in modules.items() if m.names}
+    names = {name: module.names for name, module in modules.items() if module.names}
+    return {**_texts(modules), **rest}, names, lines
+
+
+def _modules(sources):
+    return {name: Module(name, source) for name, source in sources.items()}
+
+
+def _texts(modules):
+    return {name: module.text() for name, module in modules.items()}
 
 
 # Constants
@@ -195,7 +115,7 @@ def _kept(module):
 def _assignments(module):
     """(module, name, value) of what may be a constant."""
     for node in module.tree.body:
-        name = _bound(node)
+        name = bound(node)
         if name is None or not _is_constant_name(name) or name in module.imported:
             continue
         if module.stored[name] == 1:
@@ -239,7 +159,7 @@ def _origin(module, node):
 def _use(module, values, kept):
     """Each use becomes the integer; imports and definitions of it fall away."""
     for node in module.tree.body:
-        if (module.name, _bound(node)) in set(values) - kept:
+        if (module.name, bound(node)) in set(values) - kept:
             module.replace(node, "")
     for node in module.nodes:
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -266,11 +186,11 @@ def _spent(module):
 def _trim(module, node, values, kept, spent):
     left = []
     for alias in node.names:
-        bound = alias.asname or alias.name
-        is_needed = (node.module, alias.name) not in values and bound not in spent
-        is_needed = is_needed or (module.name, bound) in kept or bound[0] == "_"
-        if module.stored.get(bound, 0) or is_needed:
-            left.append(alias.name if alias.asname is None else f"{alias.name} as {bound}")
+        name = alias.asname or alias.name
+        is_needed = (node.module, alias.name) not in values and name not in spent
+        is_needed = is_needed or (module.name, name) in kept or name[0] == "_"
+        if module.stored.get(name, 0) or is_needed:
+            left.append(alias.name if alias.asname is None else f"{alias.name} as {name}")
     if len(left) < len(node.names):
         text = f"from {node.module} import {', '.join(left)}"
         module.replace(node, text if left else "pass" if node.col_offset else "")
@@ -279,12 +199,9 @@ def _trim(module, node, values, kept, spent):
 # Private names
 
 
-def _is_private(name):
-    return name[0] == "_" and name[1:2] not in ("_", "")
-
-
 def _number(modules):
-    owners = {name: _defined(module) for name, module in modules.items()}
+    told = errors(modules.values())
+    owners = {name: _defined(module) - told for name, module in modules.items()}
     for group in _groups(modules):
         defined = set().union(*(owners[name] for name in group))
         counts = {}
@@ -306,13 +223,13 @@ def _number(modules):
 
 def _defined(module):
     """Private names that a module binds, as a global, argument, method or attribute."""
-    found = {name for name in module.stored if _is_private(name)}
+    found = {name for name in module.stored if is_private(name)}
     for node in module.nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             found.add(node.attr)
         elif isinstance(node, ast.ImportFrom):
             found.update(alias.asname for alias in node.names if alias.asname)
-    return {name for name in found if _is_private(name)} - module.strings
+    return {name for name in found if is_private(name)} - module.strings
 
 
 def _refuse_foreign(module, defined, owners):
@@ -323,7 +240,7 @@ def _refuse_foreign(module, defined, owners):
         elif isinstance(node, ast.ImportFrom):
             used = [alias.name for alias in node.names]
         for name in used:
-            if _is_private(name) and name not in defined:
+            if is_private(name) and name not in defined:
                 for other, names in owners.items():
                     if name in names:
                         raise ReleaseError(f"{module.name} uses {name}, which is {other}'s own")
@@ -408,7 +325,7 @@ def _rename(module, function, tokens, taken):
         return
     for argument in arguments.args:
         name = argument.arg
-        if name in taken or _is_private(name) or name in _KEPT or len(name) == 1 or not letters:
+        if name in taken or is_private(name) or name in _KEPT or len(name) == 1 or not letters:
             continue
         short = letters.pop(0)
         for at, to, text in inside:
