@@ -15,7 +15,6 @@ import asyncio
 from agent import port, records, signals, summary
 from agent.clock import Clock, lateness
 from agent.comms import session as sessions
-from agent.comms.bootcount import next_boot
 from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
@@ -157,7 +156,10 @@ class App:
             self.updating.start()
 
     async def _new_session(self):
+        from agent.comms.bootcount import next_boot  # once a day
+
         boot = next_boot(self.journal.storage)
+        port.forget("agent.comms.bootcount")
         identity = sessions.identity(self.config)
         key_set = self._use_room_key(identity)
         self._is_renewing = False

@@ -10,7 +10,6 @@ import time
 import cryptolib
 import micropython
 
-from agent.port import curve25519
 from agent.port.ccm import Ccm
 from agent.port.hmac import hmac_sha256  # noqa: F401
 from agent.port.msgpack import packb, unpackb  # noqa: F401
@@ -48,10 +47,14 @@ def sha256(data):
 
 def x25519_steps(private, public=None):
     """Public key of `private`, or the shared secret with `public`, as a generator."""
+    from agent.port import curve25519  # once a day
+
     return curve25519.steps(private, public or _BASE_POINT)
 
 
 def x25519(private, public=None):
+    from agent.port import curve25519
+
     return curve25519.run(x25519_steps(private, public))
 
 
@@ -80,8 +83,8 @@ class Storage(FileStorage):
 def forget(name):
     """Takes a module out of memory that nobody uses any more; it can be imported again."""
     parent, _, leaf = name.rpartition(".")
-    sys.modules.pop(name)
-    delattr(sys.modules[parent], leaf)
+    if sys.modules.pop(name, None):
+        delattr(sys.modules[parent], leaf)
 
 
 def heap():
