@@ -13,7 +13,7 @@ import pytest
 from tools import interpreter
 from tools.release import ReleaseError
 from tools.release.build import ROOT, TARGETS
-from tools.release.link import ROOMS, Program, link
+from tools.release.link import ROOMS, TOP, Program, link
 
 LONG = bool(os.environ.get("PATROL_LONG"))
 # Some that use many modules of each room; with PATROL_LONG all but the one that reads the source.
@@ -22,7 +22,8 @@ FILES = sorted(
     for path in (ROOT / "tests/unit").glob("test_*.py")
     if (LONG and path.name != "test_obd_allowlist.py")
     or path.name in ("test_gps_quality.py", "test_gps_setup.py", "test_obd_poller.py",
-                             "test_journal.py", "test_link_delivery.py", "test_mqtt.py")
+                             "test_journal.py", "test_link_delivery.py", "test_mqtt.py",
+                             "test_tracking.py")
 )  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def folder(tmp_path_factory):
     read = {name: path.read_bytes() for name, path in paths.items()}
     program = Program(read, is_all_exported=True)
     texts, _ = program.text()
-    assert sorted(program.packages) == sorted("agent." + room for room in ROOMS)
+    assert sorted(program.packages) == sorted([TOP, *("agent." + room for room in ROOMS)])
     for name, path in paths.items():
         module = program.modules[name]
         if name in texts:

@@ -18,6 +18,8 @@ from tools.release import ReleaseError
 from tools.release.source import FUNCTIONS, Module, Scopes, bound, errors
 
 ROOMS = ("gps", "obd", "comms")
+# What lies in no room and builds on the rooms becomes a part of this.
+TOP = "agent.app"
 # What is loaded at the start, with what it imports in turn; of the ports those that there are.
 START = (
     "agent.__main__", "agent.port.esp32", "agent.port.unix", "agent.port.micropython",
@@ -40,8 +42,7 @@ class Program:
         self.packages = {}
         whole = self._used_as_objects()
         started = self._started()
-        for room in ROOMS:
-            package = "agent." + room
+        for package in (*("agent." + room for room in ROOMS), TOP):
             members = [m for m in self._in_order(started, package) if m.name not in whole]
             if len(members) > 1:
                 self.packages[package] = members
@@ -107,20 +108,36 @@ class Program:
     def _in_order(self, started, package):
         """The package's started modules, each after those that it imports."""
         members, seen = [], set()
+        inside = [n for n in started if n == package or n.startswith(package + ".")]
+        if package == TOP:
+            below = self._below(self.packages)
+            rooms = {n.rpartition(".")[0] for n in self.modules}
+            inside = [n for n in started if n.count(".") == 1 and n not in below | rooms]
+            inside = [n for n in inside if n != START[0]]
 
         def add(name):
             if name in seen:
                 return
             seen.add(name)
             for other in self.dependencies(self.modules[name]):
-                if other.startswith(package + "."):
+                if other in inside:
                     add(other)
             members.append(self.modules[name])
 
-        for name in sorted(started):
-            if name == package or name.startswith(package + "."):
-                add(name)
+        for name in sorted(inside):
+            add(name)
         return members
+
+    def _below(self, packages):
+        """Modules that the rooms build on, and the rooms themselves; START's ports, too."""
+        found, left = set(), [m.name for members in packages.values() for m in members]
+        left += [name for name in START[1:] if name in self.modules]
+        while left:
+            name = left.pop()
+            if name not in found:
+                found |= {name, name.rpartition(".")[0]}
+                left += self.dependencies(self.modules[name])
+        return found
 
     def _used_as_objects(self):
         """Modules that somebody does not only ask for attributes: they stay modules."""

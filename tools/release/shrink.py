@@ -5,7 +5,8 @@ name takes a place in its module's dictionary besides. Four steps, over all modu
 
 constants   an integer that has a name in capitals at the top of a module takes that name's place,
             there and in the modules that import it; definition and import fall away
-private     names that begin with an underscore are numbered (`_a`, `_b` ...) in each module anew,
+private     names that begin with an underscore, and in linked modules those of attributes that
+            stand nowhere else, are numbered (`_a`, `_b` ...) in each module anew,
             so that all modules share them; modules whose classes inherit from each other count as
             one. A module that uses another's private name is refused
 slots       `__slots__` does nothing there, and falls away
@@ -15,13 +16,22 @@ arguments   names of arguments that are names of nothing else become `a`, `b` ..
 in it are those of the source.
 """
 
+import array
 import ast
+import asyncio
+import builtins
+import io
+import json
 import keyword
+import math
+import os
 import string
+import struct
+import sys
 
 from tools.release import ReleaseError
 from tools.release.link import link
-from tools.release.source import Module, bound, errors, is_private
+from tools.release.source import FUNCTIONS, Module, bound, errors, is_private
 
 _LETTERS = string.ascii_lowercase + string.ascii_uppercase
 _OPERATIONS = {
@@ -29,6 +39,12 @@ _OPERATIONS = {
     ast.FloorDiv: lambda a, b: a // b, ast.LShift: lambda a, b: a << b,
     ast.RShift: lambda a, b: a >> b, ast.BitOr: lambda a, b: a | b, ast.BitAnd: lambda a, b: a & b,
 }  # fmt: skip
+# Things that are not the agent's: a name of theirs keeps its meaning.
+_FOREIGN = (
+    bytes, bytearray, memoryview, str, int, float, list, tuple, dict, set, Exception, OSError,
+    array.array, asyncio, asyncio.Event, asyncio.Lock, asyncio.StreamReader, asyncio.StreamWriter,
+    asyncio.Task, io.BytesIO, io.StringIO, json, math, os, struct, sys,
+)  # fmt: skip
 _KEPT = ("self", "cls")  # every module has them
 _MOST_BITS = 62  # of a folded integer: beyond, each use would be an object of its own
 
@@ -54,7 +70,7 @@ def shrink(sources, is_linked=True):
     if is_linked and not rest:
         good, lines = link(good)
     modules = _modules(good)
-    _number(modules)
+    _number(modules, lines)
     _arguments(modules)
     names = {name: module.names for name, module in modules.items() if module.names}
     return {**_texts(modules), **rest}, names, lines
@@ -199,9 +215,11 @@ def _trim(module, node, values, kept, spent):
 # Private names
 
 
-def _number(modules):
+def _number(modules, linked):
     told = errors(modules.values())
     owners = {name: _defined(module) - told for name, module in modules.items()}
+    for name, own in _own(modules, linked).items():
+        owners[name] |= own - told
     for group in _groups(modules):
         defined = set().union(*(owners[name] for name in group))
         counts = {}
@@ -219,6 +237,26 @@ def _number(modules):
                 if text in shorts and not module.is_changed(begin):
                     module.edits.append((begin, end, shorts[text]))
                     module.names[shorts[text]] = text
+
+
+def _own(modules, linked):
+    """{linked module: names of its attributes and methods that stand in no other module, in no
+    text, and that nothing from elsewhere has}: as good as private."""
+    texts = set().union(*(module.strings for module in modules.values()))
+    known = {word for thing in _FOREIGN for word in dir(thing)} | set(dir(builtins)) | texts
+    words = {name: {t[2] for t in module.tokens()} for name, module in modules.items()}
+    found = {}
+    for name in linked:
+        elsewhere = set().union(*(words[other] for other in modules if other != name))
+        own = set()
+        for node in modules[name].nodes:
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                own.add(node.attr)
+            elif isinstance(node, ast.ClassDef):
+                own.update(n.name for n in node.body if isinstance(n, FUNCTIONS))
+        is_plain = {word for word in own if not word.startswith("__")}
+        found[name] = is_plain - elsewhere - known
+    return found
 
 
 def _defined(module):
