@@ -64,6 +64,16 @@ class Session:
         return self.next_number >= MAX_FRAMES or now - self.started >= MAX_AGE_MS
 
 
+def next_boot(storage):
+    """This boot's number; what counts leaves the memory again. Raises BootCountError."""
+    from agent.comms import bootcount
+
+    try:
+        return bootcount.next_boot(storage)
+    finally:
+        port.forget("agent.comms.bootcount")
+
+
 def ephemeral_private(psk, boot, seed):
     """The session's private key: hedged, since a chip's random numbers are weak before its radio
     is on. `seed` is 32 random bytes; the boot counter makes it differ even where those repeat."""
