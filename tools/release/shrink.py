@@ -16,18 +16,10 @@ arguments   names of arguments that are names of nothing else become `a`, `b` ..
 in it are those of the source.
 """
 
-import array
 import ast
-import asyncio
-import builtins
-import io
-import json
 import keyword
-import math
-import os
 import string
-import struct
-import sys
+from pathlib import Path
 
 from tools.release import ReleaseError
 from tools.release.link import link
@@ -39,12 +31,9 @@ _OPERATIONS = {
     ast.FloorDiv: lambda a, b: a // b, ast.LShift: lambda a, b: a << b,
     ast.RShift: lambda a, b: a >> b, ast.BitOr: lambda a, b: a | b, ast.BitAnd: lambda a, b: a & b,
 }  # fmt: skip
-# Things that are not the agent's: a name of theirs keeps its meaning.
-_FOREIGN = (
-    bytes, bytearray, memoryview, str, int, float, list, tuple, dict, set, Exception, OSError,
-    array.array, asyncio, asyncio.Event, asyncio.Lock, asyncio.StreamReader, asyncio.StreamWriter,
-    asyncio.Task, io.BytesIO, io.StringIO, json, math, os, struct, sys,
-)  # fmt: skip
+# Names that built-in things, and those of standard modules that the agent uses, have: they keep a
+# meaning of their own. A file, so that every Python makes the same release of the same source.
+_FOREIGN = frozenset((Path(__file__).parent / "foreign.txt").read_text().split())
 _KEPT = ("self", "cls")  # every module has them
 _MOST_BITS = 62  # of a folded integer: beyond, each use would be an object of its own
 
@@ -243,7 +232,7 @@ def _own(modules, linked):
     """{linked module: names of its attributes and methods that stand in no other module, in no
     text, and that nothing from elsewhere has}: as good as private."""
     texts = set().union(*(module.strings for module in modules.values()))
-    known = {word for thing in _FOREIGN for word in dir(thing)} | set(dir(builtins)) | texts
+    known = _FOREIGN | texts
     words = {name: {t[2] for t in module.tokens()} for name, module in modules.items()}
     found = {}
     for name in linked:
