@@ -53,9 +53,9 @@ def test_a_module_that_grows_is_seen(tmp_path, rooms):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    (tmp_path / "agent/log.mpy").unlink()
-    source = (interpreter.ROOT / "agent/log.py").read_text()
-    (tmp_path / "agent/log.py").write_text(source + "\nGROWN = bytearray(8192)\n")
+    (tmp_path / "agent/records.mpy").unlink()
+    source = (interpreter.ROOT / "agent/records.py").read_text()
+    (tmp_path / "agent/records.py").write_text(source + "\nGROWN = bytearray(8192)\n")
     grown = heap_rooms.measure(interpreter.find(), tmp_path)
     assert grown["top"]["start"] - rooms["top"]["start"] >= 8000
     assert abs(grown["gps"]["start"] - rooms["gps"]["start"]) < 256

@@ -32,7 +32,7 @@ from tools.demo.children import Child, ChildError, find_micropython, free_port, 
 from tools.demo.received import Received
 from tools.provision.broker import create_broker
 
-HEAPSIZE = "392K"
+HEAPSIZE = "400K"
 MINUTES = 10
 SCENARIO = "rabat-hour"
 VEHICLE = "v-bench0001"
