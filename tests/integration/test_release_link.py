@@ -16,11 +16,12 @@ from tools.release.build import ROOT, TARGETS
 from tools.release.link import ROOMS, TOP, Program, link
 
 LONG = bool(os.environ.get("PATROL_LONG"))
-# Some that use many modules of each room; with PATROL_LONG all but the one that reads the source.
+# Some that use many modules of each room; with PATROL_LONG all but what reads the source or runs
+# another target's port.
 FILES = sorted(
     path.name
     for path in (ROOT / "tests/unit").glob("test_*.py")
-    if (LONG and path.name != "test_obd_allowlist.py")
+    if (LONG and path.name not in ("test_obd_allowlist.py", "test_port_esp32.py"))
     or path.name in ("test_gps_quality.py", "test_gps_setup.py", "test_obd_poller.py",
                              "test_journal.py", "test_link_delivery.py", "test_mqtt.py",
                              "test_tracking.py")
