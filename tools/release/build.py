@@ -30,6 +30,7 @@ class Target:
 _CPYTHON = (
     "agent/port/cpython.py",
     "agent/port/kernel_clock.py",
+    "agent/port/local.py",
     "agent/port/mqtt_paho.py",
     "agent/port/socketcan.py",
 )
