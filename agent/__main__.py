@@ -10,57 +10,12 @@ from agent import port
 port.sleep_on()
 
 from agent.app import App  # noqa: E402
-from agent.comms.bootcount import BootCountError  # noqa: E402
-from agent.comms.hpke import KeyAgreementError  # noqa: E402
-
-USAGE = """usage: python -m agent --config FILE [--attached] [--status SECONDS] [--drain SECONDS]
-
-Runs the patrol agent until it is interrupted.
-
-  --config FILE     configuration of this vehicle (JSON), as `patrol provision vehicle` writes it
-  --attached        end cleanly when standard input is closed, for programs that start the agent
-  --status SECONDS  print a JSON line with the agent's state on standard output so often
-  --drain SECONDS   how long to wait for the room's acknowledgements at the end (default 10)
-
-example: python -m agent --config /etc/patrol/config.json
-"""
-
+from agent.comms.seal import KeyAgreementError  # noqa: E402
 
 _SETTINGS = "settings"  # file of `settings.py`, which is imported when it is there
 _WIPE = "wipe"  # and of `update/wipe.py`
 _GONE = 78  # EX_CONFIG: a service manager must not start it again
 _WIPE_DRAIN_S = 10  # at least, for the room to learn of it before the keys are gone
-
-
-class UsageError(Exception):
-    pass
-
-
-def arguments(argv):
-    """{option: value}. MicroPython's own argparse is not on every board."""
-    found = {"config": None, "attached": False, "status": None, "drain": 10.0}
-    i = 0
-    while i < len(argv):
-        name = argv[i]
-        i += 1
-        if name == "--attached":
-            found["attached"] = True
-            continue
-        if not name.startswith("--") or name[2:] not in found:
-            raise UsageError("unknown argument %s" % name)
-        if i >= len(argv):
-            raise UsageError("%s wants a value" % name)
-        value = argv[i]
-        i += 1
-        if name != "--config":
-            try:
-                value = float(value)
-            except ValueError:
-                raise UsageError("%s wants a number, not %s" % (name, value))
-        found[name[2:]] = value
-    if not found["config"]:
-        raise UsageError("--config is missing")
-    return found
 
 
 class Refused(Exception):
@@ -124,6 +79,22 @@ def _erase(path, config, storage):
         raise Wiped("the secrets of this vehicle are erased, by order %d" % generation)
 
 
+def _options(argv):
+    """{option: value}, or the exit code where the agent is not to run. Leaves the memory, too."""
+    from agent.arguments import USAGE, UsageError, arguments
+
+    if "--help" in argv or "-h" in argv:
+        print(USAGE)
+        return 0
+    try:
+        return arguments(argv)
+    except UsageError as e:
+        _error("agent: %s (--help tells more)" % e)
+        return 2
+    finally:
+        port.forget("agent.arguments")
+
+
 def _error(text):
     print(text, file=sys.stderr)
 
@@ -142,7 +113,11 @@ async def _watch_stdin(app):
 
 async def _print_status(app, seconds):
     while True:
-        _print_json(app.status())
+        status = app.status()
+        heap = port.heap()
+        if heap:
+            status["heap"] = heap
+        _print_json(status)
         await asyncio.sleep(seconds)
 
 
@@ -182,14 +157,9 @@ def _print_summary(app):
 
 def main(argv):
     """Exit code: 0, 1 when it failed, 2 for wrong use, 78 when its secrets were erased by order."""
-    if "--help" in argv or "-h" in argv:
-        print(USAGE)
-        return 0
-    try:
-        options = arguments(argv)
-    except UsageError as e:
-        _error("agent: %s (--help tells more)" % e)
-        return 2
+    options = _options(argv)
+    if isinstance(options, int):
+        return options
     try:
         config, settings = _configuration(options["config"])
         app = App(config, _error)
@@ -203,7 +173,7 @@ def main(argv):
     except Wiped as e:
         _error("agent: %s" % e)
         return _GONE
-    except (Refused, port.PortError, BootCountError, KeyAgreementError) as e:
+    except (Refused, port.PortError, KeyAgreementError) as e:
         _error("agent: %s" % e)
         return 1
     _print_summary(app)

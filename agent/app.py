@@ -15,7 +15,6 @@ import asyncio
 from agent import port, records, signals, summary
 from agent.clock import Clock, lateness
 from agent.comms import session as sessions
-from agent.comms.bootcount import next_boot
 from agent.comms.inbox import Inbox
 from agent.comms.journal import Journal, JournalError
 from agent.comms.link import ONLINE, Link
@@ -27,7 +26,7 @@ from agent.ordering import Ordering
 from agent.positioning import Positioning
 from agent.recorder import Recorder
 from agent.tracking import Tracking
-from agent.uplink import Uplink
+from agent.uplink import Uplink, random_below
 from agent.vehicle.inputs import Inputs
 
 VERSION = "0.1.0"
@@ -40,10 +39,6 @@ _RTC_MS = const(60000)  # the machine's own clock is looked at so often if nothi
 _RTC_SET_MS = const(3600000)  # and set so often by GNSS
 KEY_SET = "room-keys"  # the file of `update/keyset.py`, which is imported when it is there
 _SPEED = signals.by_name("speed")
-
-
-def _random(n):
-    return int.from_bytes(port.random_bytes(4), "big") % n
 
 
 class App:
@@ -75,7 +70,7 @@ class App:
         mqtt = config["mqtt"]
         self.budget = self._budget(mqtt)
         self.link = Link(
-            self.journal, _random, mqtt["window"], mqtt["backlog_bytes_per_s"],
+            self.journal, random_below, mqtt["window"], mqtt["backlog_bytes_per_s"],
             len(mqtt["brokers"]), self.budget,
         )  # fmt: skip
         self.inbox = Inbox()
@@ -157,7 +152,7 @@ class App:
             self.updating.start()
 
     async def _new_session(self):
-        boot = next_boot(self.journal.storage)
+        boot = sessions.next_boot(self.journal.storage)
         identity = sessions.identity(self.config)
         key_set = self._use_room_key(identity)
         self._is_renewing = False

@@ -115,7 +115,8 @@ class Driving:
         for row in EPISODES:
             self.counters[row[0]] = 0
         self.counters["collision"] = 0
-        self._over, self._brake, self._accelerate, self._corner = [Episode(r) for r in EPISODES]
+        self._episodes = tuple([Episode(r) for r in EPISODES])
+        self._over, self._brake, self._accelerate, self._corner = self._episodes
         self._limit = 0
         self._speeds = []  # (t, cm/s) of one source, the oldest first
         self._is_obd = False  # which source that is
@@ -163,17 +164,18 @@ class Driving:
 
     def poll(self, now):
         """For what ends by silence; once a second is often enough."""
-        found = []
-        for episode in (self._over, self._brake, self._accelerate, self._corner):
+        found = None
+        for episode in self._episodes:
             if episode.is_silent(now):
+                found = found or []
                 found.append(episode.end())
         if self._fall and now - self._fall[0] > _CONFIRM_MS:
-            found += self._unheard()
-        return self._told(found)
+            found = (found or []) + self._unheard()
+        return self._told(found) if found else []
 
     def flush(self):
         """Ends what is under way: at a stop."""
-        found = [e.end() for e in (self._over, self._brake, self._accelerate, self._corner)]
+        found = [e.end() for e in self._episodes]
         if self._fall:
             found += self._unheard()
         return self._told(found)

@@ -12,6 +12,7 @@ from agent.const import const
 from agent.records import ALERT, CRUMB, EVENT, EVENT_CODES, FINE, GAP
 
 _ANCHOR_MS = const(600000)  # an unchanged anchor is repeated in a lane after that long
+_LOOK_MS = const(500)  # gaps are looked for so often; looking takes memory
 _TELL_MS = const(
     5000
 )  # between two reports of gaps: a storage that thins makes one after the other
@@ -27,6 +28,7 @@ class Recorder:
         self._batches = {ALERT: Batch(), CRUMB: Batch(), FINE: Batch()}
         self._anchors = {}  # lane -> (the last anchor in it, when)
         self._told = None  # when gaps were last reported
+        self._look_at = None  # when there may be gaps to report
         self.records = 0
         self.is_online = False
         self.report_ms = 5000
@@ -104,7 +106,10 @@ class Recorder:
 
     def poll(self, now):
         """Closes what is due; True when a frame was written. Call it a few times a second."""
-        wrote = self._tell(now)
+        wrote = False
+        if self._look_at is None or now >= self._look_at:
+            self._look_at = now + _LOOK_MS
+            wrote = self._tell(now)
         limit = self.report_ms if self.is_online else OFFLINE_MS
         for lane in (CRUMB, FINE):
             started = self._batches[lane].started

@@ -14,6 +14,11 @@ from agent.comms.mqtt import MqttLocalError, MqttOptions
 _WINDOW_EXTRA = 4 + ALERT_RESERVE
 
 
+def random_below(n):
+    """For the link's jitter."""
+    return int.from_bytes(port.random_bytes(4), "big") % n
+
+
 class Uplink:
     """`run()` for ever; `wake()` when the journal got something; `close()` at the end."""
 

@@ -39,7 +39,8 @@ def compiled():
     from tools.release.build import collect
 
     digest = hashlib.sha256()
-    for path in sorted((ROOT / "agent").rglob("*")):
+    sources = [*(ROOT / "agent").rglob("*"), *(ROOT / "tools/release").glob("*")]
+    for path in sorted(sources):
         if path.suffix in (".py", ".txt"):
             digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     folder = ROOT / "build" / "micropython" / digest.hexdigest()[:16]

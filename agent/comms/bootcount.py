@@ -13,7 +13,7 @@ NAMES = ("boot-a", "boot-b")
 _MAX = const((1 << 32) - 1)
 
 
-class BootCountError(Exception):
+class BootCountError(port.PortError):
     """The counter could not be stored: the folder is not writable, or the medium is worn out."""
 
 

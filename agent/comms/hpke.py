@@ -7,17 +7,13 @@ slow interpreters can compute them in steps (`port.x25519_steps`).
 """
 
 from agent import port
+from agent.comms.seal import PROTOCOL, KeyAgreementError
 from agent.const import const
 
 _MODE_PSK = const(1)
 _SUITE_KEM = b"KEM\x00\x20"  # DHKEM(X25519, HKDF-SHA256), section 7.1
 _SUITE = b"HPKE\x00\x20\x00\x01\xff\xff"  # KEM 0x0020, KDF 0x0001, AEAD 0xFFFF (export-only)
 _VERSION = b"HPKE-v1"
-PROTOCOL = b"pv1"
-
-
-class KeyAgreementError(ValueError):
-    """The key agreement gave nothing that may be used as a secret."""
 
 
 def extract(salt, key):

@@ -15,7 +15,6 @@ from agent import port
 from agent.comms import ledger as ledgers
 from agent.comms import quota as quotas
 from agent.comms import segment as seg
-from agent.comms.audit import audit
 from agent.comms.chains import MAX_TAIL, Chains, JournalError
 from agent.comms.quota import MAX_SEGMENTS, THIN_ORDER
 from agent.comms.seal import MAX_FRAME, OVERHEAD
@@ -74,6 +73,8 @@ class Journal:
 
         A file that cannot be read now is left alone: the next start may read it. Raises
         StorageError where not even the names can be had."""
+        from agent.comms.audit import audit  # at a start alone
+
         names = self.storage.names()
         ruins = []  # names of files that hold nothing to keep
         for name in names:
@@ -88,6 +89,7 @@ class Journal:
             audit(self.shelf, self.ledger)
         except port.StorageError:
             self.counters["read_errors"] += 1
+        port.forget("agent.comms.audit")
         # Not before it is written down that something of their sessions is lost.
         if ruins and self._save_ledger():
             for name in ruins:

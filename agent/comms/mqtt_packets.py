@@ -34,14 +34,14 @@ _INCOMING = {
 # Rows: first byte from, to, bytes that follow, lowest and highest second byte. Unicode 15.0
 # table 3-7; interpreters differ in what they let pass, and [1.5.3] refuses all of it.
 _UTF8 = (
-    (0xC2, 0xDF, 1, 0x80, 0xBF),
-    (0xE0, 0xE0, 2, 0xA0, 0xBF),
-    (0xE1, 0xEC, 2, 0x80, 0xBF),
-    (0xED, 0xED, 2, 0x80, 0x9F),
-    (0xEE, 0xEF, 2, 0x80, 0xBF),
-    (0xF0, 0xF0, 3, 0x90, 0xBF),
-    (0xF1, 0xF3, 3, 0x80, 0xBF),
-    (0xF4, 0xF4, 3, 0x80, 0x8F),
+    b"\xc2\xdf\x01\x80\xbf"
+    b"\xe0\xe0\x02\xa0\xbf"
+    b"\xe1\xec\x02\x80\xbf"
+    b"\xed\xed\x02\x80\x9f"
+    b"\xee\xef\x02\x80\xbf"
+    b"\xf0\xf0\x03\x90\xbf"
+    b"\xf1\xf3\x03\x80\xbf"
+    b"\xf4\xf4\x03\x80\x8f"
 )
 
 
@@ -68,10 +68,12 @@ def well_formed(data):
                 return False
             i += 1
             continue
-        row = [r for r in _UTF8 if r[0] <= first <= r[1]]
-        if not row:
+        row = 0
+        while row < len(_UTF8) and not _UTF8[row] <= first <= _UTF8[row + 1]:
+            row += 5
+        if row == len(_UTF8):
             return False
-        more, low2, high2 = row[0][2:]
+        more, low2, high2 = _UTF8[row + 2 : row + 5]
         if i + more >= n or not low2 <= data[i + 1] <= high2:
             return False
         for k in range(i + 2, i + 1 + more):

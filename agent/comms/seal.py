@@ -6,8 +6,8 @@ vehicle's id and the session's encapsulated key are authenticated beside the tex
 """
 
 from agent import port
-from agent.comms.hpke import PROTOCOL
 
+PROTOCOL = b"pv1"
 OPEN = 0x10  # version 1 in the high half, the kind in the low one
 UP = 0x11
 DOWN = 0x12
@@ -17,6 +17,10 @@ _TAG_SIZE = 16
 OVERHEAD = HEADER_SIZE + _TAG_SIZE
 MAX_FRAME = 4096  # a batch of 60 fixes and 240 readings takes under 1.5 KB; a chip reads it at once
 _SIGNED_SIZE = OPEN_SIZE - 16
+
+
+class KeyAgreementError(ValueError):
+    """The key agreement gave nothing that may be used as a secret."""
 
 
 class FrameError(ValueError):

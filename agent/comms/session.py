@@ -5,7 +5,6 @@ is remembered: each session has keys of its own and its numbers live in RAM from
 """
 
 from agent import port
-from agent.comms import hpke
 from agent.comms.seal import DOWN, UP, FrameBox, Open
 
 MAX_FRAMES = 1 << 20  # then a new session; so do 24 hours
@@ -40,17 +39,7 @@ def identity(config):
 class Session:
     """`sid`, `open_bytes`; `seal(plaintext)` numbers and seals; `open_down(frame)` opens."""
 
-    def __init__(self, identity, boot, private, enc, dh, now):
-        keys = hpke.session_keys(
-            dh,
-            enc,
-            identity.room_public,
-            identity.psk,
-            identity.vehicle,
-            identity.room_key_id,
-            identity.generation,
-            boot,
-        )
+    def __init__(self, identity, boot, enc, keys, now):
         opening = Open(enc, identity.room_key_id, identity.generation, boot)
         self.sid = opening.sid
         self.boot = boot
@@ -75,15 +64,42 @@ class Session:
         return self.next_number >= MAX_FRAMES or now - self.started >= MAX_AGE_MS
 
 
+def next_boot(storage):
+    """This boot's number; what counts leaves the memory again. Raises BootCountError."""
+    from agent.comms import bootcount
+
+    try:
+        return bootcount.next_boot(storage)
+    finally:
+        port.forget("agent.comms.bootcount")
+
+
 def ephemeral_private(psk, boot, seed):
     """The session's private key: hedged, since a chip's random numbers are weak before its radio
     is on. `seed` is 32 random bytes; the boot counter makes it differ even where those repeat."""
+    from agent.comms import hpke
+
     return hpke.expand(hpke.extract(psk, seed + boot.to_bytes(4, "big")), b"pv1 ephemeral", 32)
 
 
 def open_steps(identity, boot, seed, now):
-    """Generator that yields while it computes and returns the Session."""
+    """Generator that yields while it computes and returns the Session. What agrees on keys leaves
+    the memory again: 5 KB of a chip's heap for a moment a day."""
+    from agent.comms import hpke
+
     private = ephemeral_private(identity.psk, boot, seed)
     enc = yield from port.x25519_steps(private)
     dh = yield from port.x25519_steps(private, identity.room_public)
-    return Session(identity, boot, private, enc, dh, now)
+    keys = hpke.session_keys(
+        dh,
+        enc,
+        identity.room_public,
+        identity.psk,
+        identity.vehicle,
+        identity.room_key_id,
+        identity.generation,
+        boot,
+    )
+    port.forget("agent.comms.hpke")
+    port.forget("agent.port.curve25519")
+    return Session(identity, boot, enc, keys, now)

@@ -6,14 +6,7 @@ no gyroscope, so a bend in a tunnel is not seen: the error is taken to grow with
 reckoning stops before it is worth nothing.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.plane import moved
 
 # An OBD speed older than this, ms, is no speed: it is asked for several times a second, and in

@@ -4,13 +4,7 @@ An empty field is None. Field formats: NMEA 0183 4.10 section 6.2. Integers only
 have 32 bits; where it costs nothing, kept within the 31 bits of its small integers.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
+from agent.const import const
 
 # Called for each field: MicroPython finds a name of the module faster than a built-in one.
 int = int

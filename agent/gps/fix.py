@@ -20,14 +20,7 @@ else here. So their rows are copied as they come, and a Fix is made once, at the
 small, as MicroPython puts the variables of large ones on the heap.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.habits import Habits
 
 # As in nmea.py (a test holds them together): MicroPython puts only a file's own constants into the

@@ -14,14 +14,7 @@ object is taken apart here and not by `json`: only the members of the outermost 
 at, what is nested in them is stepped over.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.fix import (
     DAY_MS,
     GSA_HOLDS_MS,

@@ -9,13 +9,7 @@ GSA            if each of those cycles had it (it often comes every fifth second
 ZDA            never: the date carries over
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
+from agent.const import const
 
 # As in nmea.py (a test holds them together): MicroPython puts only a file's own constants into the
 # code, an imported one is looked up each time.

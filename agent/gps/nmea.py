@@ -31,14 +31,7 @@ the last time instead of being cut up, the row is always the same list, and func
 Whatever is unusual goes the plain way, field by field.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.fields import (
     FieldError,
     count,

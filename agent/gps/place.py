@@ -6,14 +6,7 @@ change until the car has passed a minute of arc (a nautical mile to the north). 
 cost some comparisons and the conversion of a few digits.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.fields import int, position
 
 _NOTHING = const(b"$")  # stands in no sentence

@@ -4,14 +4,7 @@ All of it only flags. A jump or a speed that is not the wheels' may be a spoofed
 reflection or a fault: the one who reads the events decides.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.fix import DAY_MS
 from agent.gps.plane import distance
 

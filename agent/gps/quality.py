@@ -13,14 +13,7 @@ the car was when it came to stand; the heading of a standing car is held.
 Thresholds are proposals of practice, to be tuned on the road.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.deadreckoning import DeadReckoner
 from agent.gps.fix import (
     QUALITY_DEAD_RECKONED,

@@ -2,7 +2,7 @@
 
 receiver = Receiver()
 for fix in receiver.feed(data, now): ...
-for fix in receiver.poll(now): ...      # every 50 ms or so
+for fix in receiver.poll(now): ...      # when wake(now) has passed
 
 With settings it also looks for the baud rate and configures the receiver (see setup.py); after each
 feed and when wake(now) has passed:
@@ -11,14 +11,7 @@ feed and when wake(now) has passed:
     events = receiver.take_events()
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.fix import Assembler
 from agent.gps.framer import Framer
 from agent.gps.nmea import Decoder, FieldError, refusal
@@ -33,8 +26,8 @@ QUIET_MS = const(120)
 MISSING_MS = const(400)
 # The same when the line stopped within a sentence.
 STALLED_MS = const(1000)
-# How often poll is wanted, ms: a fraction of QUIET_MS.
-_TICK_MS = const(50)
+# How often poll is wanted, ms, while nothing is under way.
+_IDLE_MS = const(1000)
 # Types that a fix is made of (nmea.py); those above are sky.py's.
 _OF_FIX = const(127)
 
@@ -149,8 +142,11 @@ class Receiver:
         return rate
 
     def wake(self, now):
-        """ms until poll and output should be called."""
-        return _TICK_MS if self.setup is None else min(_TICK_MS, self.setup.wake(now))
+        """ms until poll and output should be called: when the silence will be long enough that it
+        ends an epoch. No oftener, as each wait that runs out takes 2 KB of memory."""
+        left = 0 if self._heard is None else self._heard + self._patience() + 1 - now
+        due = left if left > 0 else _IDLE_MS
+        return due if self.setup is None else min(due, self.setup.wake(now))
 
     def take_events(self):
         """Events of the set-up since the last call, oldest first: (name, value, t)."""

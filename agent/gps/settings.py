@@ -1,13 +1,14 @@
 """What a GPS receiver shall be set to, and the UBX messages that set a u-blox so."""
 
 from agent.const import const
-from agent.gps import ubx
 
 # Makers' defaults first: 9600 up to M8, 38400 from M9; other rates that configured ones have.
 BAUDS = (38400, 9600, 115200, 57600, 230400, 460800, 19200, 4800)
 _LONGEST = const(82)  # bytes of a sentence by NMEA 0183, to see whether an epoch fits
 BITS = 10  # of a byte on the line
-CONFIGURABLE = tuple([row[0] for row in ubx.SENTENCES])
+# Sentences that can be turned on: those of ubx_setup.SENTENCES.
+CONFIGURABLE = (b"GGA", b"GLL", b"GSA", b"GSV", b"RMC", b"VTG", b"GST", b"ZDA", b"GNS")
+AUTOMOTIVE = 4  # dynamic model, CFG-NAV5 dynModel and CFG-NAVSPG-DYNMODEL
 
 
 class SettingsError(ValueError):
@@ -21,7 +22,7 @@ class Settings:
     bauds      further rates to look for the receiver at
     period     ms between fixes, 50..10000
     sentences  what it shall send, of GGA GLL GSA GSV RMC VTG GST ZDA GNS
-    model      dynamic model; ubx.AUTOMOTIVE
+    model      dynamic model; AUTOMOTIVE
     save       keep the configuration in the receiver's own memory
     monitor    ms between questions about antenna and jamming; 0: none
     """
@@ -32,7 +33,7 @@ class Settings:
         bauds=BAUDS,
         period=1000,
         sentences=(b"RMC", b"GGA", b"GSA"),
-        model=ubx.AUTOMOTIVE,
+        model=AUTOMOTIVE,
         save=False,
         monitor=10_000,
     ):
@@ -67,36 +68,3 @@ def from_config(config):
     bauds = [first] + [baud for baud in BAUDS if baud != first]  # noqa: RUF005
     sentences = (b"RMC", b"GGA", b"GSA", b"GSV") if config["sky"] else (b"RMC", b"GGA", b"GSA")
     return Settings(config["set_baud"], bauds, config["period_ms"], sentences, save=config["save"])
-
-
-def steps(settings, modern, baud):
-    """The configuration: rows (name, message, bytes), the one that sets `baud` first.
-
-    modern: CFG-VALSET, several values by subject, so that a refused one spoils its subject only.
-    """
-    wanted = settings.sentences
-    if not modern:
-        rows = [
-            ("port", ubx.CFG_PRT, ubx.cfg_prt(baud)),
-            ("model", ubx.CFG_NAV5, ubx.cfg_nav5(settings.model)),
-        ]
-        for name, number, _ in ubx.SENTENCES:
-            data = ubx.cfg_msg(ubx.NMEA_CLASS, number, 1 if name in wanted else 0)
-            # Older ones do not know all sentences: what they cannot send need not be turned off.
-            rows.append(("sentences" if name in wanted else "off", ubx.CFG_MSG, data))
-        rows.append(("rate", ubx.CFG_RATE, ubx.cfg_rate(settings.period)))
-        rows.append(("jamming", ubx.CFG_ITFM, ubx.cfg_itfm()))
-        if settings.save:
-            rows.append(("save", ubx.CFG_CFG, ubx.cfg_save()))
-        return rows
-    # Flash is not asked for: a receiver without refuses the message.
-    layers = ubx.LAYER_RAM | ubx.LAYER_BBR if settings.save else ubx.LAYER_RAM
-    subjects = (
-        ("port", ((ubx.KEY_BAUD, baud),)),
-        ("protocols", ((ubx.KEY_IN_UBX, 1), (ubx.KEY_OUT_UBX, 1), (ubx.KEY_OUT_NMEA, 1))),
-        ("model", ((ubx.KEY_MODEL, settings.model),)),
-        ("sentences", [(key, 1 if name in wanted else 0) for name, _, key in ubx.SENTENCES]),
-        ("rate", ((ubx.KEY_PERIOD, settings.period), (ubx.KEY_NAVIGATIONS, 1))),
-        ("jamming", ((ubx.KEY_ITFM, 1),)),
-    )
-    return [(name, ubx.CFG_VALSET, ubx.cfg_valset(items, layers)) for name, items in subjects]

@@ -22,17 +22,11 @@ In: bytes of the UART, and the time. Out: bytes to write, the rate the UART shou
     ('jamming', state, t)        one of ubx.JAMMING, when it changes
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent import port
+from agent.const import const
 from agent.gps import ubx
 from agent.gps.framer import Framer
-from agent.gps.settings import BITS, steps
+from agent.gps.settings import BITS
 from agent.gps.watch import Backoff, Watch, banner
 
 # At 1 Hz two epochs begin within this time, ms.
@@ -250,12 +244,16 @@ class Setup:
     def _modern(self):
         return self.version[2] is not None and self.version[2] > _LEGACY_MAX
 
-    def _configure(self, now):
+    def _configure(self, payload, now):
+        from agent.gps import ubx_setup  # 7 KB of a chip's heap, for a moment
+
+        self.version = ubx_setup.mon_ver(payload)
         self._tell_rate(now)
         self._event("receiver", self.version[0][:_MAX_TEXT], now)
         self._again = None
         baud = self._rate if self._keep or self.settings.baud is None else self.settings.baud
-        self._steps = steps(self.settings, self._modern(), baud)
+        self._steps = ubx_setup.steps(self.settings, self._modern(), baud)
+        port.forget("agent.gps.ubx_setup")
         self._step = -1
         self._failed = 1 if self._keep else 0
         self._unanswered = self._keep
@@ -271,6 +269,7 @@ class Setup:
                 self._retry_at = now + self._backoff.pause
             elif not self._failed:
                 self._retries = 0
+            self._steps = ()
             self._settle(RUN, now)
             return
         self._tries = 0
@@ -347,8 +346,7 @@ class Setup:
             return
         try:
             if message == ubx.MON_VER and (self.state <= PROBE or self.state == PLAIN):
-                self.version = ubx.mon_ver(payload)
-                self._configure(now)
+                self._configure(payload, now)
             elif message == ubx.MON_HW:
                 self._condition(ubx.mon_hw(payload), now)
             elif message == ubx.MON_RF:

@@ -19,14 +19,7 @@ heading    centi-degrees true, 0..35999           status  NO_FIX, FIX or ESTIMAT
 Fields: NMEA 0183 4.10 section 6.3 and its tables of GNSS and signal ids.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.nmea import ESTIMATED, FIX, NO_FIX, FieldError, course, metres, time_of_day
 
 # Types, bits above those of nmea.py.

@@ -9,14 +9,7 @@ falls silent, as an adapter does that sleeps: whoever drives off has a speed. A 
 frozen without a witness is let go by displacement alone.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.deadreckoning import FRESH_MS
 from agent.gps.plane import distance
 

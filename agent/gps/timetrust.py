@@ -5,14 +5,7 @@ A date before `not_before` comes from a receiver whose 10-bit week number rolled
 added to it, it is only not trusted. Its position is as good as any.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.fix import DAY_MS
 
 # Epochs in succession whose time goes with uptime before it is trusted.

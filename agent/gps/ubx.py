@@ -29,45 +29,9 @@ from agent.gps.framer import MAX_BINARY, fletcher
 
 ACK_NAK = 0x0500
 ACK_ACK = 0x0501
-CFG_PRT = 0x0600
-CFG_MSG = 0x0601
-CFG_RATE = 0x0608
-CFG_CFG = 0x0609
-CFG_NAV5 = 0x0624
-CFG_ITFM = 0x0639
-CFG_VALSET = 0x068A
 MON_VER = 0x0A04
 MON_HW = 0x0A09
 MON_RF = 0x0A38
-
-AUTOMOTIVE = 4  # dynamic model, CFG-NAV5 dynModel and CFG-NAVSPG-DYNMODEL
-
-# Configuration keys; bits 28..30 of a key tell the size of its value.
-KEY_BAUD = 0x40520001  # CFG-UART1-BAUDRATE
-KEY_IN_UBX = 0x10730001  # CFG-UART1INPROT-UBX
-KEY_OUT_UBX = 0x10740001  # CFG-UART1OUTPROT-UBX
-KEY_OUT_NMEA = 0x10740002  # CFG-UART1OUTPROT-NMEA
-KEY_MODEL = 0x20110021  # CFG-NAVSPG-DYNMODEL
-KEY_PERIOD = 0x30210001  # CFG-RATE-MEAS, ms
-KEY_NAVIGATIONS = 0x30210002  # CFG-RATE-NAV
-KEY_ITFM = 0x1041000D  # CFG-ITFM-ENABLE
-LAYER_RAM = 1
-LAYER_BBR = 2  # kept while the backup supply lasts
-_VALUE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}
-
-# NMEA sentences: name, id in class 0xf0 (CFG-MSG), key CFG-MSGOUT-NMEA_ID_*_UART1.
-SENTENCES = (
-    (b"GGA", 0x00, 0x209100BB),
-    (b"GLL", 0x01, 0x209100CA),
-    (b"GSA", 0x02, 0x209100C0),
-    (b"GSV", 0x03, 0x209100C5),
-    (b"RMC", 0x04, 0x209100AC),
-    (b"VTG", 0x05, 0x209100B1),
-    (b"GST", 0x07, 0x209100D4),
-    (b"ZDA", 0x08, 0x209100D9),
-    (b"GNS", 0x0D, 0x209100B6),
-)
-NMEA_CLASS = 0xF0
 
 # States of the antenna (MON-HW aStatus, MON-RF antStatus) and of the interference monitor.
 ANTENNA = ("init", "unknown", "ok", "short", "open")
@@ -75,8 +39,6 @@ JAMMING = ("unknown", "ok", "warning", "critical")
 
 _SYNC = b"\xb5b"
 _FLAGS_JAMMING = const(2)  # MON-HW: the state's place in the flags
-_VERSION = const(30)  # bytes of a text in MON-VER
-_HARDWARE = const(10)
 _BLOCK = const(24)  # bytes a path in MON-RF
 
 
@@ -137,84 +99,7 @@ def frame(message, payload=b""):
     return _SYNC + body + bytes((a, b))
 
 
-# --- configuration of generations 5 to 8 ---
-
-
-def cfg_prt(baud):
-    """UART 1: 8N1 at `baud`, UBX and NMEA in and out."""
-    return frame(CFG_PRT, struct.pack("<BBHIIHHHH", 1, 0, 0, 0x08D0, baud, 0x07, 0x03, 0, 0))
-
-
-def cfg_msg(message_class, message_id, rate):
-    return frame(CFG_MSG, bytes((message_class, message_id, rate)))
-
-
-def cfg_rate(period):
-    """A navigation every `period` ms, aligned to GPS time."""
-    return frame(CFG_RATE, struct.pack("<HHH", period, 1, 1))
-
-
-def cfg_nav5(model):
-    return frame(CFG_NAV5, struct.pack("<HB", 1, model) + bytes(33))
-
-
-def cfg_itfm():
-    """Interference monitor on, with the thresholds and algorithm bits the description fixes."""
-    return frame(CFG_ITFM, struct.pack("<II", 0xAD62ACF3, 0x0000031E))
-
-
-def cfg_save():
-    """Keep the present configuration in every memory that there is."""
-    return frame(CFG_CFG, struct.pack("<IIIB", 0, 0x1F1F, 0, 0x17))
-
-
-# --- configuration of generation 9 and later ---
-
-
-def cfg_valset(items, layers):
-    """`items`: (key, value) pairs; the receiver takes all of them or none."""
-    payload = bytes((0, layers, 0, 0))
-    for key, value in items:
-        size = _VALUE_SIZE[key >> 28 & 7]
-        payload += struct.pack("<I", key) + struct.pack("<I", value)[:size]
-    return frame(CFG_VALSET, payload)
-
-
-def valset_items(payload):
-    """(layers, ((key, value), ...)) of a CFG-VALSET; raises UbxError."""
-    if len(payload) < 4 or payload[0] > 1:
-        raise UbxError("CFG-VALSET: no version 0 or 1")
-    items = []
-    pos = 4
-    while pos < len(payload):
-        key = int.from_bytes(payload[pos : pos + 4], "little")
-        size = _VALUE_SIZE.get(key >> 28 & 7)
-        if size is None or pos + 4 + size > len(payload):
-            raise UbxError("CFG-VALSET: key %08x does not fit" % key)
-        items.append((key, int.from_bytes(payload[pos + 4 : pos + 4 + size], "little")))
-        pos += 4 + size
-    return payload[1], tuple(items)
-
-
 # --- what the receiver tells ---
-
-
-def mon_ver(payload):
-    """(software, hardware, protocol x100 or None) of a MON-VER; raises UbxError.
-
-    The protocol stands in an extension, as 'PROTVER=34.10' or, in older ones, 'PROTVER 18.00'.
-    """
-    if len(payload) < _VERSION + _HARDWARE:
-        raise UbxError("MON-VER of %d bytes" % len(payload))
-    protocol = None
-    for at in range(_VERSION + _HARDWARE, len(payload), _VERSION):
-        text = _text(payload[at : at + _VERSION])
-        if text.startswith("PROTVER") and protocol is None:
-            whole, _, part = text[8:].partition(".")
-            part = (part + "00")[:2]
-            if whole.isdigit() and part.isdigit() and len(whole) < 4:
-                protocol = int(whole) * 100 + int(part)
-    return _text(payload[:_VERSION]), _text(payload[_VERSION : _VERSION + _HARDWARE]), protocol
 
 
 def mon_hw(payload):
@@ -235,7 +120,3 @@ def mon_rf(payload):
 
 def _antenna(code):
     return ANTENNA[code] if code < len(ANTENNA) else "unknown"
-
-
-def _text(field):
-    return "".join([chr(c) for c in field.split(b"\0")[0] if 32 <= c < 127])

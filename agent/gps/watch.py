@@ -5,14 +5,7 @@ start with, 'sentences' of a kind turned off, 'rate' of epochs other than wanted
 at growing intervals, so that a receiver that never obeys is left in peace.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
-
+from agent.const import const
 from agent.gps.settings import CONFIGURABLE
 
 # What was under way when the configuration was complete comes within this time, ms.

@@ -10,6 +10,7 @@ read, too. Diagnosis is told when it may ask, between the polls; events:
     ("readiness", ecu, number, t)         the four bytes of PID 01 as one number: see readiness.py
 """
 
+from agent import port
 from agent.obd import services
 
 _VIN_TRIES = 3
@@ -203,6 +204,7 @@ class Diagnosis:
             found = end.value or []
         self._capturing = self._question = None
         self._to_capture = []
+        port.forget("agent.obd.freeze")
         for ecu, code, values in found:
             if self._frames.get(ecu) != code:
                 self._frames[ecu] = code

@@ -22,34 +22,18 @@ BANNER = 12
 RESET = 13
 TIMEOUT = 14
 
-# What an adapter says instead of data: text, where (is, starts, has), kind. First match wins.
-# Compared without spaces, dots, colons and noise, as clones differ in these.
-REPLIES = (
-    ("?", "is", UNSUPPORTED),
-    ("OK", "is", DONE),
-    ("NO DATA", "has", NO_DATA),
-    ("UNABLE TO CONNECT", "has", NO_BUS),
-    ("NOT CONNECTED", "has", NO_BUS),
-    ("BUS INIT ERROR", "has", NO_BUS),
-    ("BUS INIT", "has", PROGRESS),
-    ("SEARCHING", "has", PROGRESS),
-    ("BUS BUSY", "has", BUS_ERROR),
-    ("BUS ERROR", "has", BUS_ERROR),
-    ("CAN ERROR", "has", BUS_ERROR),
-    ("FB ERROR", "has", BUS_ERROR),
-    ("DATA ERROR", "has", CORRUPT),  # also "<DATA ERROR" behind bytes: that line is void
-    ("RX ERROR", "has", CORRUPT),
-    ("BUFFER FULL", "has", OVERFLOW),
-    ("STOPPED", "has", STOPPED),
-    ("LV RESET", "has", RESET),
-    ("ERR94", "has", RESET),
-    ("ERR", "starts", BUS_ERROR),
-    ("ACT ALERT", "has", ALERT),
-    ("LP ALERT", "has", ALERT),
-    ("!", "starts", ALERT),
-    ("ELM327", "has", BANNER),
-    ("STN", "starts", BANNER),
+# What an adapter says instead of data, each: kind (A is 0), where (= is, ^ starts with, * has),
+# text. First match wins. Compared without spaces, dots, colons and noise, as clones differ there.
+# One text, as tuples of tuples take 5 KB more of a chip's heap. DATAERROR also stands behind bytes:
+# that line is void.
+_REPLIES = (
+    b"G=?|B=OK|D*NODATA|I*UNABLETOCONNECT|I*NOTCONNECTED|I*BUSINITERROR|C*BUSINIT|C*SEARCHING|"
+    b"H*BUSBUSY|H*BUSERROR|H*CANERROR|H*FBERROR|E*DATAERROR|E*RXERROR|J*BUFFERFULL|K*STOPPED|"
+    b"N*LVRESET|N*ERR94|H^ERR|L*ACTALERT|L*LPALERT|L^!|M*ELM327|M^STN|"
 )
+_KIND_0 = const(65)  # A
+_IS = const(61)  # =
+_STARTS = const(94)  # ^
 
 # The counter of each kind that has one
 COUNTED = {
@@ -72,21 +56,23 @@ def _squeeze(line):
     return line.upper()
 
 
-_TABLE = tuple([(_squeeze(text.encode()), where, kind) for text, where, kind in REPLIES])
-
-
 def classify(line):
     """The kind of a line that is not data."""
     line = _squeeze(line)
-    for text, where, kind in _TABLE:
-        if where == "is":
-            if line == text:
-                return kind
-        elif where == "starts":
-            if line.startswith(text):
-                return kind
-        elif text in line:
-            return kind
+    at = 0
+    while at < len(_REPLIES):
+        end = _REPLIES.find(b"|", at)
+        where = _REPLIES[at + 1]
+        text = _REPLIES[at + 2 : end]
+        if where == _IS:
+            is_it = line == text
+        elif where == _STARTS:
+            is_it = line.startswith(text)
+        else:
+            is_it = text in line
+        if is_it:
+            return _REPLIES[at] - _KIND_0
+        at = end + 1
     return UNKNOWN
 
 

@@ -6,8 +6,9 @@
 What it finds out goes to `events` as elm327.py describes them, and to `memory`.
 """
 
+from agent import port
 from agent.const import const
-from agent.obd import identity, services
+from agent.obd import services
 from agent.obd.replies import DONE, UNSUPPORTED, millivolts
 
 COMMAND_MS = 1000
@@ -230,6 +231,8 @@ class SetUp:
             self._counters["no_ok"] += 1
 
     def _identified(self, device):
+        from agent.obd import identity  # once, and at another adapter
+
         title = identity.title(self._name, self._firmware, device)
         memory = self.memory
         if memory["identity"] != title:
@@ -241,6 +244,7 @@ class SetUp:
             self._told = title
             kind = identity.kind(self._name, self._firmware, memory["unsupported"])
             self._events.append(("adapter", title, kind))
+        port.forget("agent.obd.identity")
 
     def changed(self, worked):
         """The change of the rate is over."""

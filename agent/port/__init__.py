@@ -25,6 +25,7 @@ restart         starts the agent anew
 wake_cause      what began this run: the name of an input, 'timer', or the kind of start
 sleep           ends this run until an input or the timer wakes the machine; does not return
 sleep_on        called first of all: goes back to sleep where nothing asked for the agent
+heap            what the collected heap holds, or None where there is none to be told
 forget          takes a module out of memory that nobody uses any more
 wait            waits for an asyncio.Event at most so many milliseconds
 read_stdin      awaits a chunk of standard input, b"" at its end
@@ -58,6 +59,7 @@ Terminal = _impl.Terminal
 Uart = _impl.Uart
 Watchdog = _impl.Watchdog
 forget = _impl.forget
+heap = _impl.heap
 hmac_sha256 = _impl.hmac_sha256
 on_interrupt = _impl.on_interrupt
 packb = _impl.packb
@@ -89,5 +91,6 @@ async def serve_local(path, welcome):
     await serve(path, welcome)
 
 
-# Last, as the clients stand on the protocol in agent/comms, which may use all of the above.
-mqtt_client = _impl.mqtt_client_class()
+def mqtt_client(options, wake):
+    # Only now: the clients stand on the protocol in agent/comms, which uses all of the above.
+    return _impl.mqtt_client_class()(options, wake)

@@ -206,6 +206,11 @@ def forget(name):
     """Nothing: memory is not what this machine is short of."""
 
 
+def heap():
+    """None: nobody here has to count it."""
+    return None
+
+
 def restart():
     """Starts this very program anew, in this process."""
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -14,6 +14,7 @@ from agent.port.micropython import (  # noqa: F401
     Aead,
     Storage,
     forget,
+    heap,
     hmac_sha256,
     mqtt_client_class,
     on_interrupt,

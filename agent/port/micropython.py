@@ -1,14 +1,15 @@
 """What MicroPython's unix and esp32 ports share."""
 
 import asyncio
+import gc
 import hashlib
 import os
 import sys
 import time
 
 import cryptolib
+import micropython
 
-from agent.port import curve25519
 from agent.port.ccm import Ccm
 from agent.port.hmac import hmac_sha256  # noqa: F401
 from agent.port.msgpack import packb, unpackb  # noqa: F401
@@ -46,10 +47,14 @@ def sha256(data):
 
 def x25519_steps(private, public=None):
     """Public key of `private`, or the shared secret with `public`, as a generator."""
+    from agent.port import curve25519  # once a day
+
     return curve25519.steps(private, public or _BASE_POINT)
 
 
 def x25519(private, public=None):
+    from agent.port import curve25519
+
     return curve25519.run(x25519_steps(private, public))
 
 
@@ -78,8 +83,17 @@ class Storage(FileStorage):
 def forget(name):
     """Takes a module out of memory that nobody uses any more; it can be imported again."""
     parent, _, leaf = name.rpartition(".")
-    sys.modules.pop(name)
-    delattr(sys.modules[parent], leaf)
+    if sys.modules.pop(name, None):
+        delattr(sys.modules[parent], leaf)
+
+
+def heap():
+    """[bytes used, of these still used after a collection, allocated since the start]; the last is
+    None where the firmware does not count. A chip collects for tens of milliseconds."""
+    used = gc.mem_alloc()
+    gc.collect()
+    count = getattr(micropython, "mem_total", None)
+    return [used, gc.mem_alloc(), count() if count else None]
 
 
 def mqtt_client_class():

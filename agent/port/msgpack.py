@@ -89,16 +89,11 @@ def _pack(out, v):
         raise MsgpackError("cannot pack %r" % (v,))
 
 
-# First byte -> (kind, struct format of what follows, its size). Kinds: n number, s str, b bin,
-# a array, m map.
-_HEADS = {
-    0xC4: ("b", ">B", 1), 0xC5: ("b", ">H", 2), 0xC6: ("b", ">I", 4),
-    0xCA: ("n", ">f", 4), 0xCB: ("n", ">d", 8),
-    0xCC: ("n", ">B", 1), 0xCD: ("n", ">H", 2), 0xCE: ("n", ">I", 4), 0xCF: ("n", ">Q", 8),
-    0xD0: ("n", ">b", 1), 0xD1: ("n", ">h", 2), 0xD2: ("n", ">i", 4), 0xD3: ("n", ">q", 8),
-    0xD9: ("s", ">B", 1), 0xDA: ("s", ">H", 2), 0xDB: ("s", ">I", 4),
-    0xDC: ("a", ">H", 2), 0xDD: ("a", ">I", 4), 0xDE: ("m", ">H", 2), 0xDF: ("m", ">I", 4),
-}  # fmt: skip
+# By first byte, from 0xC4 to 0xDF: the kind (n number, s str, b bin, a array, m map) and struct's
+# letter for what follows; a dot is not accepted. Texts: a dict of tuples takes 4 KB of the heap.
+_FIRST = 0xC4
+_KINDS = "bbb...nnnnnnnnnn.....sssaamm"
+_FORMS = "BHI...fdBHIQbhiq.....BHIHIHI"
 
 
 def unpackb(data):
@@ -130,10 +125,11 @@ def _unpack(data, at, depth):
         return None, at
     if first in (0xC2, 0xC3):
         return first == 0xC3, at
-    head = _HEADS.get(first)
-    if head is None:
+    kind = "." if first < _FIRST else _KINDS[first - _FIRST]
+    if kind == ".":
         raise MsgpackError("type 0x%02x is not accepted" % first)
-    kind, form, size = head
+    form = ">" + _FORMS[first - _FIRST]
+    size = struct.calcsize(form)
     if at + size > len(data):
         raise MsgpackError("ends too early")
     n = struct.unpack_from(form, data, at)[0]

@@ -20,6 +20,8 @@ class Reading:
         self._reader = reader
         self._within = within
         self._data = None
+        # Made once, where the reader can fill it: most reads bring a few bytes of the 512.
+        self._buffer = bytearray(_READ) if hasattr(reader, "readinto") else None
 
     async def read(self, ms):
         """What has come, b"" at the line's end; None when nothing came in `ms`. Raises OSError."""
@@ -32,4 +34,8 @@ class Reading:
         return data
 
     async def _fill(self):
-        self._data = await self._reader.read(_READ)
+        if self._buffer is None:
+            self._data = await self._reader.read(_READ)
+        else:
+            count = await self._reader.readinto(self._buffer)
+            self._data = bytes(memoryview(self._buffer)[:count]) if count else b""

@@ -46,7 +46,7 @@ LAYERS = (
     ("agent.changes", "agent.upkeep"),
     ("agent.duties",),
     ("agent.ordering",),
-    ("agent.app",),
+    ("agent.app", "agent.arguments"),
     ("agent.__main__",),
 )
 # What both interpreters have.

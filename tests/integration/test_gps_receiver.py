@@ -14,7 +14,15 @@ from agent.gps import setup
 from agent.gps.gpsd import Gpsd
 from agent.gps.receiver import Receiver
 from agent.gps.settings import Settings
-from agent.gps.ubx import CFG_NAV5, CFG_PRT, CFG_VALSET, KEY_BAUD, KEY_ITFM, KEY_PERIOD, SENTENCES
+from agent.gps.ubx_setup import (
+    CFG_NAV5,
+    CFG_PRT,
+    CFG_VALSET,
+    KEY_BAUD,
+    KEY_ITFM,
+    KEY_PERIOD,
+    SENTENCES,
+)
 from tests.support import gpsd
 from tools.emulator.line import garble
 from tools.emulator.ubx import GENERATIONS, Ublox

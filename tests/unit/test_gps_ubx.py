@@ -1,6 +1,7 @@
 """UBX frames and messages; expected bytes were put together by hand from the descriptions."""
 
-from agent.gps import ubx
+from agent.gps import settings, ubx
+from agent.gps import ubx_setup as cfg
 from agent.gps.ubx import Scanner, UbxError, frame
 
 
@@ -21,43 +22,48 @@ def test_poll_of_mon_ver():
 
 
 def test_cfg_rate_of_5_hz():
-    assert _hex(ubx.cfg_rate(200)) == "b56206080600c80001000100de6a"
+    assert _hex(cfg.cfg_rate(200)) == "b56206080600c80001000100de6a"
 
 
 def test_cfg_msg_turns_gsv_off():
-    assert _hex(ubx.cfg_msg(0xF0, 3, 0)) == "b56206010300f00300fd15"
+    assert _hex(cfg.cfg_msg(0xF0, 3, 0)) == "b56206010300f00300fd15"
 
 
 def test_cfg_nav5_masks_in_the_dynamic_model_only():
-    data = ubx.cfg_nav5(ubx.AUTOMOTIVE)
+    data = cfg.cfg_nav5(settings.AUTOMOTIVE)
     assert data[:4] == b"\xb5b\x06\x24" and data[4] == 36 and len(data) == 44
     assert data[6:9] == b"\x01\x00\x04" and not any(data[9:-2])
 
 
 def test_cfg_prt_of_115200_baud():
-    assert _hex(ubx.cfg_prt(115200)) == "b5620600140001000000d008000000c201000700030000000000c07e"
+    assert _hex(cfg.cfg_prt(115200)) == "b5620600140001000000d008000000c201000700030000000000c07e"
 
 
 def test_cfg_itfm_holds_the_algorithm_bits():
-    words = ubx.cfg_itfm()[6:14]
+    words = cfg.cfg_itfm()[6:14]
     config = int.from_bytes(words[:4], "little")
     assert config >> 9 & 0x3FFFFF == 0x16B156 and config >> 31 == 1
     assert int.from_bytes(words[4:], "little") & 0xFFF == 0x31E
 
 
 def test_valset_gives_each_value_its_size():
-    items = ((ubx.KEY_BAUD, 115200), (ubx.KEY_PERIOD, 200), (ubx.KEY_MODEL, 4), (ubx.KEY_ITFM, 1))
-    data = ubx.cfg_valset(items, ubx.LAYER_RAM)
+    items = (
+        (cfg.KEY_BAUD, 115200),
+        (cfg.KEY_PERIOD, 200),
+        (cfg.KEY_MODEL, 4),
+        (cfg.KEY_ITFM, 1),
+    )
+    data = cfg.cfg_valset(items, cfg.LAYER_RAM)
     assert _hex(data[6:-2]) == (
         "00010000" "01005240" "00c20100" "01002130" "c800" "21001120" "04" "0d004110" "01"
     )  # fmt: skip
-    assert ubx.valset_items(data[6:-2]) == (1, items)
+    assert cfg.valset_items(data[6:-2]) == (1, items)
 
 
 def test_valset_that_does_not_fit_is_refused():
     for payload in (b"", b"\x00\x01\x00", b"\x02\x01\0\0", b"\0\1\0\0\1\0\x52\x40\0\xc2\1"):
-        assert _refused(ubx.valset_items, payload)
-    assert _refused(ubx.valset_items, b"\0\1\0\0\1\0\x52\x00\1")  # a size that there is not
+        assert _refused(cfg.valset_items, payload)
+    assert _refused(cfg.valset_items, b"\0\1\0\0\1\0\x52\x00\1")  # a size that there is not
 
 
 def _pad(text, size):
@@ -72,16 +78,16 @@ def _version(*extensions):
 
 
 def test_mon_ver_in_both_spellings():
-    assert ubx.mon_ver(_version(b"FWVER=SPG 5.10", b"PROTVER=34.10")) == (
+    assert cfg.mon_ver(_version(b"FWVER=SPG 5.10", b"PROTVER=34.10")) == (
         "ROM SPG 5.10 (7b202e)",
         "000A0000",
         3410,
     )
-    assert ubx.mon_ver(_version(b"PROTVER 18.00"))[2] == 1800
-    assert ubx.mon_ver(_version(b"PROTVER=23.01"))[2] == 2301
-    assert ubx.mon_ver(_version())[2] is None
-    assert ubx.mon_ver(_version(b"PROTVER=x"))[2] is None
-    assert _refused(ubx.mon_ver, bytes(39))
+    assert cfg.mon_ver(_version(b"PROTVER 18.00"))[2] == 1800
+    assert cfg.mon_ver(_version(b"PROTVER=23.01"))[2] == 2301
+    assert cfg.mon_ver(_version())[2] is None
+    assert cfg.mon_ver(_version(b"PROTVER=x"))[2] is None
+    assert _refused(cfg.mon_ver, bytes(39))
 
 
 def test_mon_hw_tells_antenna_and_jamming():

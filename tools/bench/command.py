@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import console, gps, journal, link, loop, obd, wire
+from tools.bench import console, gps, heap, journal, link, loop, obd, wire
 
 BENCHES = {
     "wire": wire.run,
@@ -17,6 +17,7 @@ BENCHES = {
     "journal": journal.run,
     "loop": loop.run,
     "console": console.run,
+    "heap": heap.run,
 }
 
 
@@ -26,6 +27,15 @@ def bench(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as one JSON line.")] = False,
     seconds: Annotated[int, typer.Option(min=5, help="How long `loop` drives.")] = loop.SECONDS,
+    minutes: Annotated[
+        float, typer.Option(min=0.5, max=600, help="heap: length of the drive.")
+    ] = heap.MINUTES,
+    heapsize: Annotated[
+        str, typer.Option(help="heap: MicroPython's heap, such as 320K.")
+    ] = heap.HEAPSIZE,
+    find: Annotated[
+        bool, typer.Option("--find", help="heap: also look for the smallest that does.")
+    ] = False,
 ) -> None:
     """Run the project's benchmarks.
 
@@ -35,11 +45,18 @@ def bench(
         typer.echo(f"bench: no benchmark {name}; there are {', '.join(BENCHES)}", err=True)
         raise typer.Exit(2)
     for chosen in [name] if name else BENCHES:
-        figures = loop.run(seconds) if chosen == "loop" else BENCHES[chosen]()
+        options = {"heap": (minutes, heapsize, find), "loop": (seconds,)}.get(chosen, ())
+        try:
+            figures = BENCHES[chosen](*options)
+        except heap.BenchError as e:
+            typer.echo(f"bench: {e}", err=True)
+            raise typer.Exit(2 if e.is_wrong_use else 1) from None
         if as_json:
             print(json.dumps(figures))
-            continue
-        _show(chosen, figures)
+        else:
+            _show(chosen, figures)
+        if "failed" in figures:
+            raise typer.Exit(1)
 
 
 def _show(name, figures):

