@@ -18,7 +18,7 @@ def _littlefs(*arguments):
     if program is None:
         return {"skipped": HOW_TO_GET_IT}
     done = subprocess.run(
-        [program, "-X", "heapsize=16M", "-m", "tests.faults.littlefs", *map(str, arguments)],
+        [program, "-X", "heapsize=16M", "-m", "tests.faults.cuts_littlefs", *map(str, arguments)],
         cwd=ROOT, env=environment(), capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:

@@ -13,12 +13,12 @@ from tests.support.micropython import HOW_TO_GET_IT, ROOT, environment, find
 
 
 def littlefs(*arguments):
-    """The figures of `littlefs.py` under MicroPython."""
+    """The figures of `cuts_littlefs.py` under MicroPython."""
     program = find()
     if program is None:
         pytest.skip(HOW_TO_GET_IT)
     done = subprocess.run(
-        [program, "-X", "heapsize=16M", "-m", "tests.faults.littlefs", *map(str, arguments)],
+        [program, "-X", "heapsize=16M", "-m", "tests.faults.cuts_littlefs", *map(str, arguments)],
         cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

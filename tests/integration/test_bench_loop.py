@@ -65,7 +65,7 @@ def test_the_watcher_sees_what_holds_the_loop():
     assert found["over_50_ms"] == 2 and 60 < found["max_ms"] < 110
     assert found["watcher_max_ms"] > 60
     assert found["longest_step_ms"]["holds"] > 60 and found["longest_step_ms"]["waits"] < 20
-    assert found["excluded_x25519"]["max_ms"] > 100
+    assert found["excluded_x25519"]["max_ms"] > 60
     assert found["excluded_tls_handshake"]["samples"] == 0
 
 

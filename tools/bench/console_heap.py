@@ -130,7 +130,7 @@ async def run(path):
         line.seen = b""
         line.type("exit\r")
         await _until(line, b"exit\r\n")
-        await asyncio.sleep_ms(50)
+        await asyncio.sleep_ms(1500)
         found["open" if time == 0 else "open_again"] = opened
         found["left" if time == 0 else "left_again"] = heap.look() - base
     task.cancel()

@@ -59,6 +59,9 @@ class UART(io.IOBase):
     def read(self, n):
         return self._file.read(n)
 
+    def readinto(self, buffer):
+        return self._file.readinto(buffer)
+
     def write(self, data):
         return self._file.write(data)
 

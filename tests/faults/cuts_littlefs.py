@@ -1,6 +1,6 @@
 """Power cuts on MicroPython's littlefs, over a block device in RAM; runs under MicroPython only.
 
-    micropython -X heapsize=16M -m tests.faults.littlefs CUTS [SEED [BROKEN]]
+    micropython -X heapsize=16M -m tests.faults.cuts_littlefs CUTS [SEED [BROKEN]]
 
 A story is run once while the device writes down each of its operations. Then each is torn: the
 flash holds all operations before it and a part of itself (nothing, a quarter, a half, three
