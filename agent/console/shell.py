@@ -59,6 +59,11 @@ class Shell:
         self._next = self._watch_end = 0
         self._is_over = False
         self._is_tidy = True
+        self._handlers = {
+            "call": self._on_call, "cancel": self._on_cancel, "help": self._on_help,
+            "complete": self._on_complete, "end": self._on_end, "logout": self._on_logout,
+            "login": self._on_login, "answer": self._on_answer,
+        }  # fmt: skip
 
     async def run(self, data):
         """Until the technician goes, or is gone; data: what he has typed already."""
@@ -129,7 +134,7 @@ class Shell:
     def _do(self, call, now):
         kind = call[0]
         try:
-            getattr(self, "_on_" + kind)(*call[1:], now)
+            self._handlers[kind](*call[1:], now)
         except CommandError as e:
             self._refuse(call, str(e))
         except Exception as e:

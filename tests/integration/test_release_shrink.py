@@ -115,6 +115,13 @@ def test_modules_share_numbered_names_but_not_where_their_classes_are_one():
         assert both[short] == name  # one number, one name, in both modules
 
 
+def test_a_name_that_is_computed_is_refused():
+    source = b"def call(what, kind):\n    return getattr(what, '_on_' + kind)()\n"
+    with pytest.raises(ReleaseError, match="agent.user:2 computes a name for getattr"):
+        shrink({"agent.user": source})
+    shrink({"agent.user": source.replace(b"'_on_' + kind", b"kind")})
+
+
 def test_another_modules_private_name_is_refused():
     user = USER.replace(b"self.doubled()", b"").replace(b"base.WIDE", b"base._cache")
     user = user.replace(b"class Faster(Line)", b"class Faster")

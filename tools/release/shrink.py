@@ -204,7 +204,25 @@ def _trim(module, node, values, kept, spent):
 # Private names
 
 
+_BY_NAME = ("getattr", "setattr", "hasattr", "delattr")
+
+
+def _refuse_computed(module):
+    """A name that is put together while the agent runs would miss the attribute that it means."""
+    for node in module.nodes:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        is_computed = len(node.args) > 1 and not isinstance(node.args[1], ast.Constant | ast.Name)
+        if node.func.id in _BY_NAME and is_computed:
+            where = f"{module.name}:{node.lineno}"
+            raise ReleaseError(
+                f"{where} computes a name for {node.func.id}: it may be another here"
+            )
+
+
 def _number(modules, linked):
+    for module in modules.values():
+        _refuse_computed(module)
     told = errors(modules.values())
     owners = {name: _defined(module) - told for name, module in modules.items()}
     for name, own in _own(modules, linked).items():
