@@ -115,6 +115,26 @@ def test_modules_share_numbered_names_but_not_where_their_classes_are_one():
         assert both[short] == name  # one number, one name, in both modules
 
 
+def test_a_module_s_name_keeps_its_meaning_where_an_attribute_has_it_too():
+    app = b"""class App:
+    def __init__(self, rule):
+        self.rule = rule
+        if rule:
+            from agent.car.rule import Rule
+
+            self.rule = Rule()
+"""
+    sources = {
+        "agent.app": app,
+        "agent.other": b"class Other:\n    def go(self):\n        self.x = 1\n",
+        "agent.__main__": b"from agent.app import App\nfrom agent.other import Other\n",
+        "agent.car": b"",
+        "agent.car.rule": b"class Rule:\n    pass\n",
+    }
+    small, _, lines = shrink(sources)
+    assert lines and b"from agent.car.rule import" in small["agent.app"], small["agent.app"]
+
+
 def test_a_name_that_is_computed_is_refused():
     source = b"def call(what, kind):\n    return getattr(what, '_on_' + kind)()\n"
     with pytest.raises(ReleaseError, match="agent.user:2 computes a name for getattr"):

@@ -246,11 +246,16 @@ def _number(modules, linked):
                     module.names[shorts[text]] = text
 
 
+def _of_paths(modules):
+    """Words of modules' own names: an import says them, whatever else they mean."""
+    return {word for name in modules for word in name.split(".")}
+
+
 def _own(modules, linked):
     """{linked module: names of its attributes and methods that stand in no other module, in no
     text, and that nothing from elsewhere has}: as good as private."""
     texts = set().union(*(module.strings for module in modules.values()))
-    known = _FOREIGN | texts
+    known = _FOREIGN | texts | _of_paths(modules)
     words = {name: {t[2] for t in module.tokens()} for name, module in modules.items()}
     found = {}
     for name in linked:
@@ -326,7 +331,7 @@ def _short(i):
 
 
 def _arguments(modules):
-    taken = set()
+    taken = _of_paths(modules)
     for module in modules.values():
         taken |= module.strings
         for node in module.nodes:
