@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT))
 from tools import interpreter  # noqa: E402
 
 _HEAP = "2M"  # the unit tests; the agent's own limit is held by its integration tests
-# Most tests wait for processes: twice as many workers as CI has cores.
-_TOGETHER = ["-n", "4", "--dist", "worksteal"]
+# Most tests wait for processes: more workers than CI has cores, two of them.
+_TOGETHER = ["-n", "5", "--dist", "worksteal"]
 _ALSO_ON_MICROPYTHON = ["tests/conformance/test_published_vectors.py"]
 
 
