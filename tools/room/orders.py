@@ -22,7 +22,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from agent.comms import orders as states
-from tools.room.sqlite import errors_named
+from tools.room.sqlite import Tables, errors_named
 
 QUEUED = "queued"
 SENT = "sent"
@@ -34,7 +34,6 @@ LOOK_MS = 500  # how often the book is looked at
 AGAIN_MS = 5000  # until an order that nothing came back of is sent again; doubles
 MAX_OPEN = 64  # of a vehicle: more than its dispatchers can mean
 GRACE_MS = 60000  # after an order's time its answer may still be on its way
-_BUSY_S = 10
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -81,20 +80,12 @@ class Order:
     read_ms: int | None  # when the crew had read it, a message
 
 
-class OrderBook:
+class OrderBook(Tables):
     """One connection, for one thread at a time. Every method raises StoreError."""
 
     def __init__(self, path):
-        self._path = path
-        with errors_named(self._path):
-            self._db = sqlite3.connect(
-                path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            for statement in _SCHEMA.split(";"):
-                if statement.strip():
-                    self._db.execute(statement)
+        super().__init__(path, _SCHEMA)
+        with errors_named(path):
             self._migrate()
 
     def _migrate(self):
@@ -107,10 +98,6 @@ class OrderBook:
                 except sqlite3.OperationalError as e:
                     if "duplicate column" not in str(e):
                         raise
-
-    def _ask(self, sql, arguments=()):
-        with errors_named(self._path):
-            return self._db.execute(sql, arguments).fetchall()
 
     def give(self, vehicle, name, arguments, role, by, now, until):
         """Keeps an order; its number. Raises OrderError."""
@@ -188,9 +175,6 @@ class OrderBook:
             " ON CONFLICT DO NOTHING",
             (piece, pieces, text, number, vehicle),
         )
-
-    def close(self):
-        self._db.close()
 
 
 def _pack(arguments):

@@ -63,6 +63,34 @@ def errors_named(path):
         raise StoreError(f"database {path}: {e}") from e
 
 
+class Tables:
+    """A book of its own in the room's data base, beside the frames: one connection, for one thread
+    at a time. Every method raises StoreError."""
+
+    def __init__(self, path, schema):
+        self._path = path
+        with errors_named(path):
+            self._db = sqlite3.connect(
+                path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            _make(self._db, schema)
+
+    def _ask(self, sql, arguments=()):
+        with errors_named(self._path):
+            return self._db.execute(sql, arguments).fetchall()
+
+    def close(self):
+        self._db.close()
+
+
+def _make(db, schema):
+    for statement in schema.split(";"):
+        if statement.strip():
+            db.execute(statement)
+
+
 class SqliteStore:
     """One connection, for one thread at a time. A reader's does not create the file."""
 
@@ -86,9 +114,7 @@ class SqliteStore:
         with self._transaction(readonly):
             made = self._rows("SELECT name FROM sqlite_master WHERE name = 'schema_version'")
             if not made and not readonly:
-                for statement in _SCHEMA.split(";"):
-                    if statement.strip():
-                        self._db.execute(statement)
+                _make(self._db, _SCHEMA)
                 self._db.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))
             found = self._rows("SELECT version FROM schema_version")
         if found != [(SCHEMA_VERSION,)]:

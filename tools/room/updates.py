@@ -18,7 +18,6 @@ vehicle tells at each of its starts what became of the last order it took: an or
 the agent it was given to is seen so, and given once more.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from agent.update import boot
 from agent.update.download import MAX_CHUNK, WINDOW
 from tools.room.orders import OPEN as OPEN_ORDERS
 from tools.room.orders import UNANSWERED
-from tools.room.sqlite import errors_named
+from tools.room.sqlite import Tables, errors_named
 
 UPDATE_EVENTS = ("update_wanted", "update_state")
 NAME = "update"  # of the order
@@ -40,7 +39,6 @@ RATE = 10  # chunks a second and vehicle: 40 KB/s, half of what its inbox takes
 BURST = 8  # of a vehicle: what one ask holds
 MAX_AGAIN = 5  # times that an order which died with its agent is given once more
 AGAIN_FOR_MS = 86400000
-_BUSY_S = 10
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS releases (
@@ -83,24 +81,11 @@ class Update:
     state_ms: int
 
 
-class UpdateBook:
+class UpdateBook(Tables):
     """One connection, for one thread at a time. Every method raises StoreError."""
 
     def __init__(self, path):
-        self._path = path
-        with errors_named(path):
-            self._db = sqlite3.connect(
-                path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            for statement in _SCHEMA.split(";"):
-                if statement.strip():
-                    self._db.execute(statement)
-
-    def _ask(self, sql, arguments=()):
-        with errors_named(self._path):
-            return self._db.execute(sql, arguments).fetchall()
+        super().__init__(path, _SCHEMA)
 
     def _change(self, sql, arguments):
         """True when a row was changed."""
@@ -200,9 +185,6 @@ class UpdateBook:
             " WHERE vehicle = ? AND release = ? AND (asked_sid IS NOT ? OR asked < ?)",
             (sid, number, offset if file else 0, file, event.session.vehicle, release, sid, number),
         )
-
-    def close(self):
-        self._db.close()
 
 
 class _Ask:
