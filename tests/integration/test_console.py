@@ -46,10 +46,7 @@ def visit(request, tmp_path_factory):
             reporting={"profile": "steady", "profiles": [_STEADY]},
         )  # fmt: skip
         try:
-            system.start_room()
-            system.start_agent()
-            polling = ("obd_state", ["polling"])
-            system.wait(lambda: polling in system.events(), 60, "the car's bus")
+            system.begin_polling()
             yield system, terminal
             text = terminal.seen.decode("latin-1") + system.agent_log()
             for secret in secrets_of(system):

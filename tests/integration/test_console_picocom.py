@@ -75,10 +75,7 @@ def test_a_visit_with_picocom(tmp_path):
         system = System(tmp_path, "cpython", broker.port, console=console)
         tmux = None
         try:
-            system.start_room()
-            system.start_agent()
-            polling = ("obd_state", ["polling"])
-            system.wait(lambda: polling in system.events(), 60, "the car's bus")
+            system.begin_polling()
             with terminal.relayed() as path:
                 tmux = Tmux(tmp_path, f"picocom -q -b 115200 {path}")
                 time.sleep(1)

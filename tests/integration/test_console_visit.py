@@ -80,10 +80,7 @@ def road(request, tmp_path_factory):
             console={"port": cable.gateway},
         )  # fmt: skip
         try:
-            system.start_room()
-            system.start_agent()
-            polling = ("obd_state", ["polling"])
-            system.wait(lambda: polling in system.events(), 60, "the car's bus")
+            system.begin_polling()
             yield system, cable
         finally:
             system.close()

@@ -22,9 +22,7 @@ def system(request, tmp_path):
     with Iotcore() as broker:
         system = System(tmp_path, request.param, broker.port, heap=_HEAP)
         try:
-            system.start_room()
-            system.start_agent()
-            system.wait(lambda: system.status().get("acknowledged", 0) >= 1, 40, "a connection")
+            system.begin()
             yield system
         finally:
             system.close()

@@ -39,9 +39,7 @@ def car(request, tmp_path):
         )
         system.wires = wires
         try:
-            system.start_room()
-            system.start_agent()
-            system.wait(lambda: system.status().get("acknowledged", 0) >= 1, 40, "a connection")
+            system.begin()
             yield system
         finally:
             system.close()

@@ -173,9 +173,7 @@ def provisioned(request, tmp_path):
     )  # fmt: skip
     system.panic = panic
     try:
-        system.start_room()
-        system.start_agent()
-        system.wait(lambda: system.status().get("acknowledged", 0) >= 2, 60, "a connection")
+        system.begin(2, 60)
         yield system
     finally:
         system.close()

@@ -35,7 +35,6 @@ def shop(request, tmp_path_factory):
 def system(shop, tmp_path):
     with Iotcore() as broker:
         system = UpdateSystem(tmp_path, shop.interpreter, broker.port, shop)
-        system.interpreter = shop.interpreter
         try:
             yield system
         finally:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.security import attacks
-from tests.security.scene import Scene
+from tests.security.scene import opened
 from tests.support import micropython
 
 
@@ -17,15 +17,11 @@ def main(names):
         if name == "micropython" and micropython.find() is None:
             print(micropython.HOW_TO_GET_IT)
             continue
-        with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
-            scene = Scene(Path(folder), name)
-            try:
-                scene.open()
-                print(attacks.text(name, attacks.run(scene)), flush=True)
-                summary = scene.all_is_there()
-                print(f"{summary['frames']} frames recorded, all in the room, once\n")
-            finally:
-                scene.close()
+        folder = tempfile.TemporaryDirectory(prefix="attacks-")
+        with folder as path, opened(Path(path), name) as scene:
+            print(attacks.text(name, attacks.run(scene)), flush=True)
+            summary = scene.all_is_there()
+            print(f"{summary['frames']} frames recorded, all in the room, once\n")
     return 0
 
 

@@ -7,6 +7,7 @@ secret, frames of a session that is over, and, for a worker of the room that has
 in the room's folder.
 """
 
+import contextlib
 import json
 import random
 import sys
@@ -255,6 +256,17 @@ class Scene(System):
             if hasattr(self, part):
                 getattr(self, part).close()
         self.broker.stop()
+
+
+@contextlib.contextmanager
+def opened(folder, interpreter, has_past=True):
+    """A Scene that is open, and closed in the end."""
+    scene = Scene(folder, interpreter)
+    try:
+        scene.open(has_past)
+        yield scene
+    finally:
+        scene.close()
 
 
 def batch(*records):

@@ -8,7 +8,7 @@ exactly one, the legitimate traffic goes on, and in the end all that was recorde
 import pytest
 
 from tests.security import attacks, down
-from tests.security.scene import Scene
+from tests.security.scene import opened
 from tests.support import micropython
 
 
@@ -16,19 +16,14 @@ from tests.support import micropython
 def scene(request, tmp_path):
     if request.param == "micropython" and micropython.find() is None:
         pytest.skip(micropython.HOW_TO_GET_IT)
-    scene = Scene(tmp_path, request.param)
-    scene.name = request.param
-    try:
-        scene.open()
+    with opened(tmp_path, request.param) as scene:
         yield scene
-    finally:
-        scene.close()
 
 
 def test_table(scene):
     before = attacks.totals(scene)
     figures = attacks.run(scene)
-    print("\n" + attacks.text(scene.name, figures))
+    print("\n" + attacks.text(scene.interpreter, figures))
     scene.goes_on(2)
     # Nothing was counted twice, or under another name, and nothing genuine was refused.
     expected = dict(before)

@@ -14,7 +14,7 @@ import pytest
 from agent.comms import inbox
 from agent.comms.seal import DOWN
 from tests.security import down
-from tests.security.scene import TO_CAR, Scene
+from tests.security.scene import TO_CAR, opened
 from tests.support import micropython
 from tests.support.system import VEHICLE
 from tools.demo.compare import compare
@@ -67,13 +67,8 @@ FLOODS = (
 def scene(request, tmp_path):
     if request.param == "micropython" and micropython.find() is None:
         pytest.skip(micropython.HOW_TO_GET_IT)
-    scene = Scene(tmp_path, request.param)
-    scene.name = request.param
-    try:
-        scene.open(has_past=False)
+    with opened(tmp_path, request.param, has_past=False) as scene:
         yield scene
-    finally:
-        scene.close()
 
 
 def memory(scene):
@@ -102,7 +97,7 @@ def flood(scene, kind, counters):
     scene.wait(lambda: scene.status()["left"] <= 3, _AGAIN_S, f"{kind.__name__}: delivery")
     return {
         "flood": kind.__name__,
-        "agent": scene.name,
+        "agent": scene.interpreter,
         "messages": COUNT,
         "seconds": round(took, 1),
         "counted": total(scene, counters) - counted,

@@ -1,5 +1,7 @@
-"""Published data that is not in the repository: found beside it, or skipped with a message."""
+"""Data that tests read: the repository's own vectors; and published data that is not in it, found
+beside it or skipped with a message."""
 
+import json
 import os
 
 
@@ -27,3 +29,9 @@ def read(variable, folder, path):
 
 def vectors(path):
     return read("PATROL_VECTORS", "vectors", path)
+
+
+def own_vectors(name):
+    """Parsed tests/vectors/`name`."""
+    with open(__file__.rpartition("/support/")[0] + "/vectors/" + name) as f:
+        return json.load(f)

@@ -81,6 +81,19 @@ class System:
         rest, as who powers it up tells the agent."""
         self._start_agent("agent", self._config, drain, is_to_run, woken)
 
+    def begin(self, frames=1, seconds=40):
+        """Starts room and agent, until the room holds so many frames."""
+        self.start_room()
+        self.start_agent()
+        self.wait(lambda: self.status().get("acknowledged", 0) >= frames, seconds, "a connection")
+
+    def begin_polling(self):
+        """Starts room and agent, until the car's bus answers."""
+        self.start_room()
+        self.start_agent()
+        polling = ("obd_state", ["polling"])
+        self.wait(lambda: polling in self.events(), 60, "the car's bus")
+
     def exit_code(self):
         """Of an agent that ends by itself."""
         # Closed input ends nothing here, but CPython waits for it at its end.

@@ -1,16 +1,14 @@
 """agent/console/login.py: who holds the key gets in, once; nobody else, and not for long."""
 
-import json
-
 from agent import port
 from agent.console.login import LIFE_MS, MAX_LOCK_S, Login, LoginError
+from tests.support.data import own_vectors
 from tests.support.files import remove_all, temporary
 
-with open("tests/vectors/console-v1.json") as f:
-    VECTOR = json.loads(f.read())
+VECTOR = own_vectors("console-v1.json")
 NOW = VECTOR["now"]
 MODULUS = temporary("tech.modulus")
-ANNA = {"name": "tech", "role": "service", "modulus": MODULUS}
+TECH = {"name": "tech", "role": "service", "modulus": MODULUS}
 ROOT = {"name": "root", "role": "danger", "modulus": "/nowhere"}
 
 
@@ -21,7 +19,7 @@ class Bench:
         with open(MODULUS, "wb") as f:
             f.write(bytes.fromhex(VECTOR["modulus"]))
         self.lock = [0, 0]
-        self.login = Login("v-test0001", bytes.fromhex(VECTOR["sid"]), [ANNA, ROOT], self.lock)
+        self.login = Login("v-test0001", bytes.fromhex(VECTOR["sid"]), [TECH, ROOT], self.lock)
 
     def challenge(self, name="tech", role=None, now=NOW, random=VECTOR["random"]):
         before = port.random_bytes
@@ -82,7 +80,7 @@ def test_an_answer_is_for_one_vehicle_session_person_and_role():
         ("v-test0001", sid, "bob", "service"),
     ):
         bench = Bench()
-        rows = [dict(ANNA, name=name)]
+        rows = [dict(TECH, name=name)]
         bench.login = Login(vehicle, session, rows, bench.lock)
         bench.challenge(name, role)
         assert refused(bench.login.answer, VECTOR["answer"], NOW) == "login.wrong", (vehicle, name)

@@ -1,19 +1,11 @@
 """agent/update/roomkey.py: a stored set of room keys against the configuration's key."""
 
-import json
-
 from agent import port
 from agent.update import errors, keyset, roomkey
+from tests.support.data import own_vectors
 from tests.support.simdisk import SimDisk
 
-
-def vectors():
-    path = __file__.rpartition("/unit/")[0]
-    with open(path + "/vectors/keyset-v1.json") as f:
-        return json.load(f)
-
-
-VECTORS = vectors()
+VECTORS = own_vectors("keyset-v1.json")
 MODULUS = bytes.fromhex(VECTORS["modulus"])
 SIGNED = bytes.fromhex(VECTORS["sets"][0]["signed"])
 VERSION = VECTORS["held"] + 1

@@ -1,11 +1,10 @@
 """agent/update/download.py: a release over chunks, broken off and taken up, within a budget."""
 
-import json
-
 from agent.update import download as downloads
 from agent.update import rsa
 from agent.update.download import MAX_BAD, MAX_CHUNK, RETRY_MS, SMALLEST, WINDOW, Download
 from agent.update.slots import SETTLE_MS, Slots
+from tests.support.data import own_vectors
 from tests.support.releases import (
     DEVICE,
     UTC,
@@ -61,9 +60,7 @@ def test_a_release_is_fetched_started_and_committed():
 
 
 def test_the_published_release_passes_with_its_real_keys():
-    path = __file__.rpartition("/unit/")[0]
-    with open(path + "/vectors/update-v1.json") as f:
-        vectors = json.load(f)
+    vectors = own_vectors("update-v1.json")
     keys = rsa.Keys([bytes.fromhex(m) for m in vectors["moduli"]])
     tree = gateway()
     download = Download(tree, Slots(tree, "a", 0), keys, "gateway-s3", "v-test0001", CAPACITY)

@@ -1,20 +1,12 @@
 """agent/update/keyset.py against tests/vectors/keyset-v1.json, which was made with another library:
 only what the fleet root has signed is taken, whole, and never an older set."""
 
-import json
-
 from agent import port
 from agent.update import errors, keyset
+from tests.support.data import own_vectors
 from tests.support.simdisk import CUT, EIO, PowerCut, SimDisk
 
-
-def vectors():
-    path = __file__.rpartition("/unit/")[0]
-    with open(path + "/vectors/keyset-v1.json") as f:
-        return json.load(f)
-
-
-VECTORS = vectors()
+VECTORS = own_vectors("keyset-v1.json")
 MODULUS = bytes.fromhex(VECTORS["modulus"])
 HELD = VECTORS["held"]
 

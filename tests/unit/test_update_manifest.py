@@ -1,21 +1,13 @@
 """agent/update/rsa.py and manifest.py against tests/vectors/update-v1.json, which was made with
 another library: each forgery, each half-signed or changed manifest is refused by its name."""
 
-import json
-
 from agent.update import errors, manifest, rsa
 from agent.update.slots import Slots
+from tests.support.data import own_vectors
 from tests.support.releases import Release, index_of
 from tests.support.simtree import SimTree
 
-
-def vectors():
-    path = __file__.rpartition("/unit/")[0]
-    with open(path + "/vectors/update-v1.json") as f:
-        return json.load(f)
-
-
-VECTORS = vectors()
+VECTORS = own_vectors("update-v1.json")
 KEYS = rsa.Keys([bytes.fromhex(m) for m in VECTORS["moduli"]])
 
 

@@ -1,17 +1,10 @@
 """Each interpreter makes tests/vectors/wire-v1.json's bytes from the same records and keys."""
 
-import json
-
 from agent import port
 from agent.comms import batch, inbox, seal, unbatch
 from agent.comms import session as sessions
 from agent.port import curve25519
-
-
-def load():
-    path = __file__.rsplit("/", 2)[0] if __file__.count("/") > 1 else ".."
-    with open(path + "/vectors/wire-v1.json") as f:
-        return json.loads(f.read())
+from tests.support.data import own_vectors
 
 
 def make_session(v):
@@ -33,7 +26,7 @@ def as_record(fields):
 
 
 def test_session_open_and_frames_are_byte_identical():
-    v = load()
+    v = own_vectors("wire-v1.json")
     session = make_session(v)
     assert session.open_bytes.hex() == v["session_open"]
     assert session.sid.hex() == v["session_id"]
@@ -49,7 +42,7 @@ def test_session_open_and_frames_are_byte_identical():
 
 
 def test_the_acknowledgement_opens():
-    v = load()
+    v = own_vectors("wire-v1.json")
     session = make_session(v)
     box = inbox.Inbox()
     box.set_session(session)
@@ -61,7 +54,7 @@ def test_the_acknowledgement_opens():
 
 
 def test_the_rooms_side_opens_them():
-    v = load()
+    v = own_vectors("wire-v1.json")
     opening = seal.parse_open(bytes.fromhex(v["session_open"]))
     assert port.x25519(bytes.fromhex(v["room_private"])).hex() == v["room_public"]
     keys = v["keys"]
