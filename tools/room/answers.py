@@ -64,23 +64,21 @@ class Answers:
 
     def wake(self, now):
         """ms until `make` has something to do, or None."""
-        wait = None
+        waits = []
         if self._holed:
-            wait = 0 if self._looked is None else max(0, self._looked + _LOOK_MS - now)
+            waits.append(0 if self._looked is None else max(0, self._looked + _LOOK_MS - now))
         for vehicle in self._dirty.values():
             ms = vehicle.may_send(now)
             if not ms:
                 return 0 if self._failed is None else _RETRY_MS
-            wait = ms if wait is None else min(wait, ms)
+            waits.append(ms)
         if self._room.dispatch is not None:
-            ms = self._room.dispatch.wake(now)
-            wait = ms if wait is None else min(wait, ms)
+            waits.append(self._room.dispatch.wake(now))
         if self._room.updates is not None:
             ms = self._room.updates.wake(lambda n: self._room.vehicle(n).may_send(now), now)
-            if ms is not None and self._failed is not None:
-                ms = max(ms, _RETRY_MS)
-            wait = wait if ms is None else ms if wait is None else min(wait, ms)
-        return wait
+            if ms is not None:
+                waits.append(ms if self._failed is None else max(ms, _RETRY_MS))
+        return min(waits, default=None)
 
     def make(self, strangers, now):
         """strangers: {vehicle: sid} of frames whose session is not known."""
