@@ -45,6 +45,11 @@ FIXED = (
     ("obd.port", "it is a file of the gateway"),
     ("inputs.", "they are files of the gateway, the panic button among them"),
     ("orders.", "they say what the room may do"),
+    ("console.port", "it is a file of the gateway"),
+    ("console.socket", "it is a file of the gateway"),
+    ("console.technicians", "they say who may log in, and are files of the gateway"),
+    ("power.battery", "it is a file of the gateway"),
+    ("power.watchdog", "it is how the board is wired"),
     ("update.", "it says whose software is taken"),
 )
 SECRET = ("mqtt.password",)  # never shown

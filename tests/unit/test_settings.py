@@ -205,7 +205,8 @@ def test_what_would_hand_the_vehicle_over_is_never_set():
         "vehicle", "keys.psk", "keys", "keys.room_public", "keys.fleet_root", "journal.dir",
         "mqtt.tls", "mqtt.tls.ca", "mqtt.tls.key", "mqtt.brokers", "gps.port", "gps.gpsd",
         "gps.gpsd.host", "obd.port", "inputs", "inputs.panic", "inputs.off_duty", "orders.role",
-        "update", "update.keys",
+        "update", "update.keys", "console.port", "console.socket", "console.technicians",
+        "power.battery", "power.watchdog",
     )  # fmt: skip
     for key in keys:
         assert key + " is not set from afar" in refusal(changed, {}, {key: "x"}, None)
@@ -213,6 +214,22 @@ def test_what_would_hand_the_vehicle_over_is_never_set():
         assert fixed(key) is None
     for name, why in FIXED:
         assert why and (name[-1] == "." or config.is_key(name)), name
+
+
+def texts(group, prefix=""):
+    """Names of all keys that take any text: each may name a file."""
+    for key in group:
+        rule = group[key]
+        if isinstance(rule, (dict, config.Optional)):
+            inner = rule if isinstance(rule, dict) else rule.group
+            yield from texts(inner, prefix + key + ".")
+        elif rule.kind in ("str", "brokers", "technicians") and not rule.choices:
+            yield prefix + key
+
+
+def test_a_text_of_the_configuration_is_fixed_or_said_to_be_harmless():
+    harmless = ["mqtt.host", "mqtt.password", "mqtt.username", "reporting.profile"]
+    assert sorted([name for name in texts(config.SCHEMA) if not fixed(name)]) == harmless
 
 
 def test_values_go_into_a_copy_of_the_file():
