@@ -1,5 +1,7 @@
-"""From box to first position: a fresh chip is flashed by the real esptool, MicroPython starts out
-of that very flash, and the room shows where the car is and what its engine does."""
+"""From box to an updated gateway, without a short cut: a fresh chip is flashed by the real esptool,
+MicroPython starts out of that very flash, the room shows where the car is and what its engine does,
+and an update over the air goes into the other slot of that flash and is committed there.
+"""
 
 import contextlib
 import json
@@ -11,13 +13,18 @@ from pathlib import Path
 import pytest
 
 from agent import signals
+from agent.port.tree import new_hash
+from agent.update import boot
 from tests.support import esp_board, esp_firmware, micropython
 from tests.support.esp_board import Bench, Chip
 from tests.support.fleets import FleetSystem
 from tests.support.system import VEHICLE
+from tests.support.update_system import Rollout, Shop
 from tools import provision
 from tools.demo.received import Received
+from tools.emulator.esp32_board.command import vfs_of
 from tools.flash.volume import Volume
+from tools.release import folder as releases
 
 pytestmark = [
     pytest.mark.skipif(esp_board.missing() is not None, reason=esp_board.missing() or ""),
@@ -25,25 +32,29 @@ pytestmark = [
 ]
 # As the gateway's board has them; the agent's own code for the chip opens them.
 GPS, OBD = "uart1:18:17", "uart2:40:39"
+BOARD = "gateway-s3"
+HEAP = "768K"  # of 64-bit words, for a download beside all the rest
 PATIENCE_S = 90  # a session and its first batch, on a machine with other work
 
 
-class GatewaySystem(FleetSystem):
+class GatewaySystem(Rollout, FleetSystem):
     """The whole system with certificates; the agent is what lies in a flash file."""
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, shop, **settings):
+        self.shop = shop
         super().__init__(folder, "micropython", **settings)
 
     def _vehicle(self, **_):
         _, path = provision.create_vehicle(
-            self.room_folder, VEHICLE, gps=(GPS, 9600), obd=(OBD, 38400), target="esp32"
-        )
+            self.room_folder, VEHICLE, gps=(GPS, 9600), obd=(OBD, 38400), target="esp32",
+            update_keys=self.shop.people, hardware=BOARD, release=self.shop.releases["old"],
+        )  # fmt: skip
         return path
 
     def start_gateway(self, flash):
         command = [sys.executable, "-m", "tools.emulator.esp32_board", "--attached"]
         uarts = ["--uart", f"1={self.terminals['gps']}", "--uart", f"2={self.terminals['obd']}"]
-        self._start("agent", [*command, "--flash", str(flash), *uarts])
+        self._start("agent", [*command, "--flash", str(flash), "--heap", HEAP, *uarts])
 
     def signals(self):
         """Names of those that the room has values of."""
@@ -51,13 +62,42 @@ class GatewaySystem(FleetSystem):
         return {signals.name(signal) for signal in found}
 
 
+class Stages:
+    """How long each part of the way took."""
+
+    def __init__(self):
+        self._at = time.monotonic()
+        self._rows = []
+
+    def done(self, what):
+        now = time.monotonic()
+        self._rows.append((what, now - self._at))
+        self._at = now
+
+    def print(self):
+        for what, seconds in [*self._rows, ("in all", sum(s for _, s in self._rows))]:
+            print(f"{what:<48}{seconds:6.1f} s")
+
+
 @pytest.fixture
-def system(tmp_path):
+def stages():
+    made = Stages()
+    yield made
+    made.print()
+
+
+@pytest.fixture
+def system(tmp_path, stages):
+    shop = Shop(tmp_path / "shop", "esp32", ("old", "good"), BOARD, is_mortal=False)
+    stages.done("two releases of the agent, built and signed")
     made = GatewaySystem(
         tmp_path,
+        shop,
         journal={"flush_ms": 500},
         mqtt={"keepalive_s": 5, "connect_timeout_s": 10},
+        update={"settle_ms": 1000, "trial_ms": 60000},
     )
+    stages.done("fleet, room, broker and vehicle provisioned")
     yield made
     made.close()
 
@@ -73,7 +113,9 @@ def running_on(flash):
     return found
 
 
-def assert_ended(flash):
+def power_cut(system, flash):
+    system.kill("agent")
+    # What went on would take other tests' terminals, which get the same numbers.
     end = time.monotonic() + 5
     while running_on(flash):
         assert time.monotonic() < end, "the interpreter goes on without its emulator"
@@ -87,40 +129,65 @@ def sessions(system):
         return 0
 
 
+def file_system(flash):
+    """The littlefs that lies in a flash file."""
+    partition = vfs_of(flash)
+    return Volume(partition.size, flash.read_bytes()[partition.at : partition.end])
+
+
 @pytest.fixture
 def chip(tmp_path):
-    made = Chip(tmp_path)
+    made = Chip(tmp_path, size="4MB")
     yield made
     made.close()
 
 
-def test_a_flashed_gateway_shows_its_position_and_its_engine(system, chip, tmp_path):
+def test_from_the_box_to_an_updated_gateway(system, chip, stages, tmp_path):
     bench = Bench(tmp_path)
-    flash = ("--firmware", bench.firmware(), "--port", chip.port)
+    flash = ("--firmware", bench.firmware(layout="4MB"), "--port", chip.port)
     done = bench.flash(*flash, "--bundle", system.room_folder / "vehicles" / VEHICLE)
     assert done.code == 0, done.error
+    stages.done("flashed and verified by esptool")
     system.start_room()
     system.start_gateway(chip.flash)
     system.wait(lambda: sessions(system) == 1, PATIENCE_S, "the session")
+    stages.done("started from the flash: the first session")
     system.wait(lambda: len(system.positions()) >= 2, PATIENCE_S, "a position")
     place = system.positions()[-1]
     assert abs(place["lat"] - 33.6e6) < 1e6 and abs(place["lon"] + 7.6e6) < 1e6  # Casablanca
     system.wait(lambda: {"rpm", "speed"} <= system.signals(), PATIENCE_S, "values of the engine")
     assert "boot 1" in system.agent_log()
-    system.kill("agent")
-    # What went on would take other tests' terminals, which get the same numbers.
-    assert_ended(chip.flash)
+    stages.done("the room shows position, speed and RPM")
 
-    # The power was cut. An update keeps what the journal holds, and the next start goes on.
+    assert system.update("good")[0]["state"] == "ordered"
+    system.wait(lambda: system.state("good") == "trial", PATIENCE_S, "the start of slot b")
+    stages.done("update over the air: fetched, started on trial")
+    system.wait(lambda: system.state("good") == "good", PATIENCE_S, "the commit")
+    assert system.told("good") == ["fetching", "ready", "trial", "good"]
+    assert system.versions() == ["0.1.0", "0.2.0"]
+    assert system.updates()["good"]["state"] == "good"
+    there = len(system.positions())
+    system.wait(lambda: len(system.positions()) > there, PATIENCE_S, "a position of the new one")
+    stages.done("committed, and a further position")
+    power_cut(system, chip.flash)
+    found, release = file_system(chip.flash), system.shop.releases["good"]
+    pointer = boot.load(found)
+    wanted = (boot.SLOTS.index("b"), 0, boot.GOOD, releases.read(release)[0].id)
+    assert (pointer.slot, pointer.trial, pointer.outcome, pointer.order) == wanted
+    assert found.read("b/manifest") == (release / "signed").read_bytes()
+    assert boot.is_whole(found, "b", new_hash) and boot.is_whole(found, "a", new_hash)
+
+    # The power was cut. An update at the bench keeps what the journal holds, and goes on.
     there = len(system.positions())
     done = bench.flash(*flash, "--update")
     assert done.code == 0, done.error
+    stages.done("power cut, and an update by esptool")
     system.start_gateway(chip.flash)
-    system.wait(lambda: sessions(system) == 2, PATIENCE_S, "the second session")
+    system.wait(lambda: sessions(system) == 3, PATIENCE_S, "the third session")
     system.wait(lambda: len(system.positions()) > there, PATIENCE_S, "a further position")
-    assert "boot 2" in system.agent_log()
-    system.kill("agent")
-    assert_ended(chip.flash)
+    assert "boot 3" in system.agent_log()
+    stages.done("started again, and a further position")
+    power_cut(system, chip.flash)
 
 
 NAPS = """

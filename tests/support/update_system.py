@@ -16,7 +16,8 @@ from tools.demo.children import ROOT
 from tools.release import build as builder
 from tools.release import folder, keys
 
-TARGETS = {"cpython": "pi", "micropython": "unix"}
+# What a shop builds for, by who runs it; "esp32": a chip, or a board that is emulated.
+TARGETS = {"cpython": "pi", "micropython": "unix", "esp32": "esp32"}
 EXPIRES = 1900000000
 HEAP = "768K"  # a download beside all the rest; a chip with PSRAM has ten times that
 SETTLE_MS = 1000
@@ -79,16 +80,20 @@ class Tree(_Base):
 
 
 class Shop:
-    """Three people's keys, and releases of the agent for one interpreter."""
+    """Three people's keys, and releases of the agent for one interpreter. kinds: which of KINDS;
+    hardware: what the releases are for, where the target does not say; is_mortal: they die where
+    the test says, else they are the source and nothing else."""
 
-    def __init__(self, where, interpreter):
+    def __init__(self, where, interpreter, kinds=tuple(KINDS), hardware=None, is_mortal=True):
         self.where = where
         self.target = TARGETS[interpreter]
+        self.hardware = hardware or self.target
+        self._is_mortal = is_mortal
         self.people = where / "people"
         for name in ("first", "second", "third"):
             keys.create(self.people, name)
         self.releases = {}
-        for number, kind in enumerate(KINDS, 1):
+        for number, kind in enumerate(kinds, 1):
             self.make(kind, kind, number, number)
 
     def make(self, name, kind, counter, generation, by=("first", "third"), **order):
@@ -99,10 +104,11 @@ class Shop:
             content = (source / path).read_text()
             assert content.count(text) == 1, (path, text)
             (source / path).write_text(content.replace(text, other))
-        tree = source / "agent/port/tree.py"
-        tree.write_text(tree.read_text() + _DYING)
+        if self._is_mortal:
+            tree = source / "agent/port/tree.py"
+            tree.write_text(tree.read_text() + _DYING)
         out = self.releases[name] = self.where / name
-        made = {"expires": EXPIRES, "minimum": 1, **order}
+        made = {"expires": EXPIRES, "minimum": 1, "hardware": [self.hardware], **order}
         builder.build(out, self.target, builder.Order(name, counter, generation, **made), source)
         for person in by:
             folder.sign(out, keys.load_private(self.people / f"{person}.key"))
@@ -115,7 +121,45 @@ def _no_cache(_, names):
     return [name for name in names if name == "__pycache__"]
 
 
-class UpdateSystem(System):
+class Rollout:
+    """Mixed into a System: orders releases of its `shop` from the room, and tells what became of
+    them."""
+
+    def update(self, release, *options):
+        """`patrol room update`: what it printed."""
+        words = ["update", VEHICLE, "--dir", str(self.room_folder), "--json", *options]
+        words += ["--release", str(self.shop.releases[release]), "--keys", str(self.shop.people)]
+        return _patrol(*words)
+
+    def updates(self):
+        """{release: row} of what `patrol room updates --json` prints."""
+        return {row["release"]: row for row in self._rows()}
+
+    def _rows(self):
+        return _patrol("updates", VEHICLE, "--dir", str(self.room_folder), "--json")
+
+    def state(self, release):
+        """The state in the room's data base; without a process, as it is asked for often."""
+        with closing(
+            sqlite3.connect(f"file:{self.room_folder / 'room.db'}?mode=ro", uri=True)
+        ) as d:
+            rows = d.execute(
+                "SELECT state FROM updates JOIN releases ON releases.id = release WHERE name = ?",
+                (release,),
+            ).fetchall()
+        return rows[0][0] if rows else None
+
+    def told(self, release):
+        """States that the vehicle has told of a release, in the order of its telling."""
+        order = folder.read(self.shop.releases[release])[0].id.hex()
+        return [f[2] for name, f in self.events() if name == "update_state" and f[0] == order]
+
+    def versions(self):
+        """Of the agent, at each of its starts that the room knows of."""
+        return [f[1] for name, f in self.events() if name == "boot"]
+
+
+class UpdateSystem(Rollout, System):
     """A System whose vehicle leaves the bench with the release `old` in slot a. `bent`: the room
     changes a byte of so many of the file's parts that it sends."""
 
@@ -141,7 +185,7 @@ class UpdateSystem(System):
     def _vehicle(self, **options):
         shop = self.shop
         return super()._vehicle(
-            update_keys=shop.people, hardware=shop.target, release=shop.releases["old"], **options
+            update_keys=shop.people, hardware=shop.hardware, release=shop.releases["old"], **options
         )
 
     def start_room(self):
@@ -184,39 +228,6 @@ class UpdateSystem(System):
 
     def has_died(self):
         return not self._die.exists()
-
-    def update(self, release, *options):
-        """`patrol room update`: what it printed."""
-        words = ["update", VEHICLE, "--dir", str(self.room_folder), "--json", *options]
-        words += ["--release", str(self.shop.releases[release]), "--keys", str(self.shop.people)]
-        return _patrol(*words)
-
-    def updates(self):
-        """{release: row} of what `patrol room updates --json` prints."""
-        return {row["release"]: row for row in self._rows()}
-
-    def _rows(self):
-        return _patrol("updates", VEHICLE, "--dir", str(self.room_folder), "--json")
-
-    def state(self, release):
-        """The state in the room's data base; without a process, as it is asked for often."""
-        with closing(
-            sqlite3.connect(f"file:{self.room_folder / 'room.db'}?mode=ro", uri=True)
-        ) as d:
-            rows = d.execute(
-                "SELECT state FROM updates JOIN releases ON releases.id = release WHERE name = ?",
-                (release,),
-            ).fetchall()
-        return rows[0][0] if rows else None
-
-    def told(self, release):
-        """States that the vehicle has told of a release, in the order of its telling."""
-        order = folder.read(self.shop.releases[release])[0].id.hex()
-        return [f[2] for name, f in self.events() if name == "update_state" and f[0] == order]
-
-    def versions(self):
-        """Of the agent, at each of its starts that the room knows of."""
-        return [f[1] for name, f in self.events() if name == "boot"]
 
 
 def _patrol(*words):
