@@ -62,8 +62,9 @@ class App:
         self._rtc = port.Rtc()
         self._rtc_at = 0  # when it is looked at, or set, next
         kept = config["journal"]
+        storage = port.Storage(kept["dir"])
         self.journal = Journal(
-            port.Storage(kept["dir"]), kept["quota_bytes"], kept["segment_bytes"], kept["flush_ms"]
+            storage, kept["quota_bytes"], kept["segment_bytes"], kept["flush_ms"], storage.unit()
         )
         self.recorder = Recorder(self.journal, self.clock)
         self.obd = self._condition(config) if config["obd"] else None

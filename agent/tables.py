@@ -20,6 +20,19 @@ def beside(module_file, name):
     return folder + slash + name
 
 
+def open_table(path):
+    """The Table of a file that a release for chips may have packed, as those that are long."""
+    import os
+
+    try:
+        os.stat(path)
+    except OSError:
+        from agent.packed import SUFFIX, Packed
+
+        return Packed(path + SUFFIX)
+    return Table(path)
+
+
 class Table:
     """One file. Raises OSError where it is missing."""
 
@@ -50,11 +63,10 @@ class Table:
     def rows(self, begin=""):
         """All rows in turn, of those keys that begin so -> (key, rest). For tools and searches."""
         begin = begin.encode()
-        with open(self.path, "rb") as file:
-            for line in _lines(file):
-                if line.startswith(begin) and not line.startswith(b"#"):
-                    key, _, rest = line.partition(b" ")
-                    yield key.decode(), rest.decode()
+        for line in self._lines():
+            if line.startswith(begin) and not line.startswith(b"#"):
+                key, _, rest = line.partition(b" ")
+                yield key.decode(), rest.decode()
 
     def where(self, column, text):
         """The columns of the first row with this text in one of them (0 is the key), or None.
@@ -62,13 +74,17 @@ class Table:
         Columns are what spaces part. Reads the file through.
         """
         text = text.encode()
-        with open(self.path, "rb") as file:
-            for line in _lines(file):
-                if text in line:
-                    columns = line.split(b" ")
-                    if len(columns) > column and columns[column] == text and columns[0] != b"#":
-                        return [part.decode() for part in columns]
+        for line in self._lines():
+            if text in line:
+                columns = line.split(b" ")
+                if len(columns) > column and columns[column] == text and columns[0] != b"#":
+                    return [part.decode() for part in columns]
         return None
+
+    def _lines(self):
+        with open(self.path, "rb") as file:
+            for line in lines_of(file):
+                yield line  # noqa: UP028 MicroPython closes no file in yield from
 
 
 def _line_after(file, at):
@@ -83,8 +99,8 @@ def _line_after(file, at):
     return base + begin, block[begin:end]
 
 
-def _lines(file):
-    """All lines, read in blocks: MicroPython's readline() reads byte by byte."""
+def lines_of(file):
+    """All lines of a stream, read in blocks: MicroPython's readline() reads byte by byte."""
     rest = b""
     while True:
         block = file.read(BLOCK)

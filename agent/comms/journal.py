@@ -28,13 +28,15 @@ LEDGER_MS = 60000  # the longest that the ledger waits with what it knows
 class Journal:
     """`recover()`, then `begin(session)`, then `append`; delivery reads through `reader.py`.
 
-    quota, segment_size: bytes; flush_ms: the longest that routine records may wait in RAM.
+    quota, segment_size: bytes; flush_ms: the longest that routine records may wait in RAM; unit:
+    bytes that the storage gives at a time.
     """
 
-    def __init__(self, storage, quota, segment_size, flush_ms):
+    def __init__(self, storage, quota, segment_size, flush_ms, unit=1):
         self.storage = storage
         self._quota = quota
-        self._segment_size, self._segment_frames = quotas.segment_caps(quota, segment_size)
+        self._unit = unit
+        self._segment_size, self._segment_frames = quotas.segment_caps(quota, segment_size, unit)
         self._flush_ms = flush_ms
         self._due = {}  # lane -> uptime by which its tail must be on the medium
         self._ledger_due = None  # uptime by which the ledger must be
@@ -54,7 +56,7 @@ class Journal:
             "flushes": 0,
             "ledger_writes": 0,
         }
-        self.shelf = Shelf(storage, self.counters)
+        self.shelf = Shelf(storage, self.counters, unit)
         self.ledger = ledgers.Ledger(storage, self.counters)
         self._chains = Chains(
             storage, self.shelf, self.counters, self._thin_written, self._lose, self._before_write
@@ -189,8 +191,7 @@ class Journal:
         number, frame = self._chains.session.seal(plaintext)
         data = seg.entry(lane, frame)
         self.counters["frames_journalled"] += 1
-        opening = 0 if self._chains.open_one(lane) else seg.OPENING
-        if not self._make_room(lane, len(data) + opening):
+        if not self._make_room(lane, len(data)):
             self._lose(lane, self._chains.session.sid, (number, number, 1), GAP_FULL)
             return number
         segment = self._chains.active(lane)
@@ -282,15 +283,16 @@ class Journal:
 
     def size(self):
         """Bytes of the quota in use."""
-        return sum([s.bytes() for s in self.segments])
+        return sum(self.shelf.sizes().values())
 
     def _make_room(self, lane, size):
         """True when the quota takes so many bytes more of this lane. Also where something had to go
         and the ledger cannot be written: then the storage is ill, and RAM holds the frame."""
         while True:
             sizes = self.shelf.sizes()
-            if not quotas.fits(self._quota, sizes, lane, size):
-                lanes = quotas.gives_way(self._quota, sizes, lane, size)
+            more = self._growth(lane, size)
+            if not quotas.fits(self._quota, sizes, lane, more):
+                lanes = quotas.gives_way(self._quota, sizes, lane, more)
             elif len(self.segments) >= MAX_SEGMENTS and not self._chains.open_one(lane):
                 lanes = THIN_ORDER  # many short sessions: it is their number that must be bounded
             else:
@@ -300,6 +302,13 @@ class Journal:
                 return False
             if not self._give_up(segment):
                 return True
+
+    def _growth(self, lane, size):
+        """What an entry of so many bytes makes the lane's files larger by."""
+        segment = self._chains.open_one(lane)
+        before = segment.bytes() if segment else 0
+        after = before + size + (0 if segment else seg.OPENING)
+        return quotas.taken(after, self._unit) - quotas.taken(before, self._unit)
 
     def _thin_written(self, lane):
         """Makes room on a storage that is full, though the quota is not; returns the bytes."""

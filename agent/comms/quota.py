@@ -3,6 +3,9 @@
 Each lane has a share of its own, so that none can starve another: alerts and breadcrumbs stay
 however much fine telemetry there is, and new fine telemetry passes however many breadcrumbs wait.
 The rest is for whoever comes; where it is used up, fine telemetry gives way first and alerts last.
+
+What counts is what files take of the storage, which gives whole units: a hundred short sessions are
+a hundred files of a block each, however little is in them.
 """
 
 from agent.const import const
@@ -16,6 +19,17 @@ MAX_SEGMENTS = 256  # in RAM, about 200 bytes each on a chip
 _SEGMENTS = const(128)  # so many fill the quota, whatever the configured size of one
 _FRAME_BYTES = const(128)  # of a small frame, to bound the number of frames in a segment
 _MIN_FRAMES = const(128)
+# littlefs keeps pointers to a file's other blocks in each block: two of four bytes on average, and
+# never more than so many bytes a block in all (its DESIGN.md, "CTZ skip-lists").
+_LINKS = const(8)
+_USUAL_FRAME = const(640)  # most batches are shorter
+
+
+def taken(size, unit):
+    """Bytes of the storage that a file of so many takes."""
+    if unit == 1:
+        return size
+    return (size + unit - _LINKS - 1) // (unit - _LINKS) * unit
 
 
 def share(quota, lane):
@@ -51,7 +65,10 @@ def gives_way(quota, sizes, lane, size):
     return found
 
 
-def segment_caps(quota, segment_size):
-    """(bytes, frames) at which a segment is closed."""
+def segment_caps(quota, segment_size, unit=1):
+    """(bytes, frames) at which a segment is closed: before a frame that would begin one more unit
+    of the storage, as long as it is a usual one."""
     size = max(segment_size, quota // _SEGMENTS)
+    if unit > _USUAL_FRAME:
+        size = taken(size, unit) // unit * (unit - _LINKS) - _USUAL_FRAME
     return size, max(_MIN_FRAMES, size // _FRAME_BYTES)

@@ -6,7 +6,7 @@ which there is a highest number, and not with that of the frames.
 """
 
 from agent import port
-from agent.comms.quota import THIN_ORDER
+from agent.comms.quota import THIN_ORDER, taken
 from agent.const import const
 from agent.records import ANY_LANE
 
@@ -18,17 +18,18 @@ _INDEXES = const(
 class Shelf:
     """`segments`: by sequence. Methods that may read raise StorageError, unless they say else."""
 
-    def __init__(self, storage, counters):
+    def __init__(self, storage, counters, unit=1):
+        self._unit = unit
         self._storage = storage
         self._counters = counters
         self.segments = []
         self._indexed = []  # closed segments with an index in RAM, least recently used first
 
     def sizes(self):
-        """{lane: bytes in use}"""
+        """{lane: bytes of the storage in use}"""
         found = dict([(lane, 0) for lane in THIN_ORDER])
         for segment in self.segments:
-            found[segment.lane] += segment.bytes()
+            found[segment.lane] += taken(segment.bytes(), self._unit)
         return found
 
     def index(self, segment):

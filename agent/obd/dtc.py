@@ -5,7 +5,7 @@ loaded; a maker's own codes (P1, P30..P33, C1, C2, B1, B2, U1, U2 and others) ma
 dtc_<make>.txt in the same form.
 """
 
-from agent.tables import Table, beside
+from agent.tables import beside, open_table
 
 _LETTERS = "PCBU"  # powertrain, chassis, body, network: the first two bits
 
@@ -68,7 +68,7 @@ def text(code, make=None):
     for file in ("dtc_%s.txt" % make if make else None, "dtc_texts.txt"):
         if file:
             try:
-                found = Table(beside(__file__, file)).find(code)
+                found = open_table(beside(__file__, file)).find(code)
             except OSError:
                 continue
             if found:

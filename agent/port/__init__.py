@@ -13,6 +13,7 @@ Storage         files of one folder with a flush that is real; raises StorageErr
 Aead            AES-256-CCM: `seal(nonce, data, aad)`, `open(nonce, data, aad)`; raises AeadError
 hmac_sha256, sha256, x25519, x25519_steps, random_bytes
 packb, unpackb  msgpack
+inflated        a stream of what a file has as raw DEFLATE from its place on
 uptime_ms       integer milliseconds since an arbitrary start, never stepping back
 mqtt_client     an MQTT connection (see `agent/comms/mqtt.py` for the interface)
 Inputs          levels of the car's inputs
@@ -61,6 +62,7 @@ Watchdog = _impl.Watchdog
 forget = _impl.forget
 heap = _impl.heap
 hmac_sha256 = _impl.hmac_sha256
+inflated = _impl.inflated
 on_interrupt = _impl.on_interrupt
 packb = _impl.packb
 random_bytes = _impl.random_bytes

@@ -1,12 +1,14 @@
 """CPython on Linux: the Raspberry Pi, or a PC."""
 
 import asyncio
+import io
 import os
 import select
 import signal
 import socket
 import sys
 import time
+import zlib
 
 import msgpack as _msgpack
 import serial
@@ -53,6 +55,15 @@ def sha256(data):
     digest = hashes.Hash(hashes.SHA256())
     digest.update(data)
     return digest.finalize()
+
+
+def inflated(file, window):
+    """A stream of what is raw DEFLATE from the file's place on; window: 2^window bytes. Raises
+    OSError where it is none."""
+    try:
+        return io.BytesIO(zlib.decompressobj(-window).decompress(file.read()))
+    except zlib.error as e:
+        raise OSError(str(e)) from e
 
 
 def hmac_sha256(key, data):

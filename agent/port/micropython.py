@@ -45,6 +45,14 @@ def sha256(data):
     return hashlib.sha256(data).digest()
 
 
+def inflated(file, window):
+    """A stream of what is raw DEFLATE from the file's place on; window: 2^window bytes. It raises
+    OSError where it is none."""
+    import deflate  # a technician's question
+
+    return deflate.DeflateIO(file, deflate.RAW, window)
+
+
 def x25519_steps(private, public=None):
     """Public key of `private`, or the shared secret with `public`, as a generator."""
     from agent.port import curve25519  # once a day

@@ -69,6 +69,13 @@ class FileStorage:
             return None
         return found[1] * found[4]
 
+    def unit(self):
+        """Bytes that the medium gives to files at a time; 1 where it does not say."""
+        try:
+            return os.statvfs(self._folder)[0] or 1
+        except (OSError, AttributeError):
+            return 1
+
     def size(self, name):
         """Bytes in the file."""
         try:

@@ -17,6 +17,7 @@ from agent.port.micropython import (  # noqa: F401
     forget,
     heap,
     hmac_sha256,
+    inflated,
     mqtt_client_class,
     on_interrupt,
     packb,

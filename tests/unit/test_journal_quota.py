@@ -1,9 +1,10 @@
 """agent/comms/quota.py in the journal: which lane gives way, what it leaves, and what gaps say."""
 
 from agent.comms.gaps import MAX_GAPS
-from agent.comms.quota import MAX_SEGMENTS
+from agent.comms.journal import Journal
+from agent.comms.quota import MAX_SEGMENTS, taken
 from agent.records import ALERT, CRUMB, FINE
-from tests.support.journals import fill, gaps, started
+from tests.support.journals import FLUSH_MS, fill, gaps, segment_files, started
 from tests.support.sessions import PlainSession, numbers
 from tests.support.simdisk import SimDisk
 
@@ -109,3 +110,31 @@ def test_a_crowd_of_gaps_is_bounded_and_told_in_fewer_words():
     gone = [end for end in journal.take_ends() if end[2] == "gone"]
     assert [end[:2] for end in gone] == [(PlainSession(str(i)).sid, 0) for i in range(3)]
     assert journal.counters["frames_lost"] == MAX_GAPS + 3
+
+
+def test_what_counts_is_what_files_take_of_the_storage():
+    """A block is the least that littlefs gives to a file: short sessions fill it by their number,
+    full segments leave little of their last block unused."""
+    unit, quota = 4096, 40 * 4096
+    for size, sessions in ((10, 100), (300, 1)):
+        disk = SimDisk()
+        journal = Journal(disk, quota, 16384, FLUSH_MS, unit)
+        journal.recover()
+        for number in range(sessions):
+            journal.begin(PlainSession(str(number)))
+            fill(journal, FINE, 3 if sessions > 1 else 1000, size)
+            assert journal.size() <= quota
+        journal.flush()
+        files = [len(disk.files[name]) for name in segment_files(disk)]
+        assert sum([taken(length, unit) for length in files]) == journal.size()
+        assert journal.size() >= quota * 5 // 8 - 5 * unit  # what is not the other lanes' own
+        if sessions > 1:
+            assert len(files) == 25 and max(files) < 1000
+        else:
+            assert sum(files) > journal.size() * 9 // 10
+
+
+def test_what_a_file_takes():
+    assert taken(1000, 1) == 1000 and taken(0, 4096) == 0
+    assert taken(1, 4096) == taken(4088, 4096) == 4096
+    assert taken(4089, 4096) == 8192 and taken(40880, 4096) == 40960

@@ -55,6 +55,14 @@ def test_a_closed_file_is_appended_to_again():
     in_folder(test)
 
 
+def test_what_the_medium_gives_at_a_time():
+    def test(storage):
+        found = storage.unit()
+        assert found >= 1 and found & (found - 1) == 0, found
+
+    in_folder(test)
+
+
 def test_names_are_sorted():
     def test(storage):
         for name in ("b", "c", "a"):

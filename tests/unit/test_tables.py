@@ -1,6 +1,7 @@
 """Tables in files: every row is found, whatever its place and length, and nothing else is."""
 
-from agent.tables import BLOCK, MAX_LINE, Table, beside
+from agent.packed import SUFFIX, Packed
+from agent.tables import BLOCK, MAX_LINE, Table, beside, open_table
 from tests.support.files import remove_all as remove
 from tests.support.files import temporary
 
@@ -53,9 +54,59 @@ def test_rows_that_begin_so_and_columns():
     remove(path)
 
 
+# tools/release/pack.py made it of P0301 to P0306 "Cylinder n: misfire" and U0100 "No
+# communication", in seven sections.
+PACKED = bytes.fromhex(
+    "000700004105503033303100005d0550303330320000790550303330330000950550303330340000b1055030333035"
+    "0000cd0550303330360000e90555303130300b303036305470aeccc9cc4b492d5230b452c8cd2c4ecb2c4ae502000b"
+    "303036305270aeccc9cc4b492d5230b252c8cd2c4ecb2c4ae502000b303036305670aeccc9cc4b492d5230b652c8cd"
+    "2c4ecb2c4ae502000b303036305170aeccc9cc4b492d5230b152c8cd2c4ecb2c4ae502000b303036305570aeccc9cc"
+    "4b492d5230b552c8cd2c4ecb2c4ae502000b303036305370aeccc9cc4b492d5230b352c8cd2c4ecb2c4ae502000b35"
+    "30343050f0cb5748cecfcd2dcdcb4c4e2cc9cccfe30200"
+)
+
+
+def packed(data):
+    path = temporary("packed")
+    with open(path + SUFFIX, "wb") as f:
+        f.write(data)
+    return path
+
+
+def test_a_packed_table_is_looked_up_like_any_other():
+    path = packed(PACKED)
+    table = open_table(path)
+    assert isinstance(table, Packed)
+    for n in range(1, 7):
+        assert table.find("P030%d" % n) == "Cylinder %d: misfire" % n
+    assert table.find("U0100") == "No communication"
+    for key in ("", "A", "P0300", "P0307", "P030", "P03011", "U0101", "#"):
+        assert table.find(key) is None, key
+    rows = list(table.rows("P"))
+    assert rows == [("P030%d" % n, "Cylinder %d: misfire" % n) for n in range(1, 7)]
+    assert table.where(1, "No") == ["U0100", "No", "communication"]
+    with open(path, "w") as f:  # the text itself is asked first
+        f.write("P0301 another\n")
+    assert open_table(path).find("P0301") == "another"
+    remove(path)
+    remove(path + SUFFIX)
+
+
+def test_a_packed_table_that_is_damaged_says_so():
+    for data in (b"\x00\x02\x00", PACKED[:0x41] + b"\xff" * 40):
+        path = packed(data)
+        try:
+            open_table(path).find("P0301")
+        except OSError:
+            continue
+        finally:
+            remove(path + SUFFIX)
+        raise AssertionError("no error")
+
+
 def test_a_missing_file_says_so():
     try:
-        Table("/no/such/table.txt").find("A")
+        open_table("/no/such/table.txt").find("A")
     except OSError:
         return
     raise AssertionError("no error")

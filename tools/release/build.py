@@ -15,6 +15,7 @@ from agent import port
 from agent.update import manifest as manifests
 from agent.update.errors import UpdateError
 from tools.release import ReleaseError
+from tools.release.pack import packed
 from tools.release.shrink import shrink
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +109,7 @@ def _compile_all(files, names):
     modules = {_module(name): name for name in files if name.endswith(".py")}
     small, short, lines = shrink({module: files[name] for module, name in modules.items()})
     names.update(names=short, lines=lines)
-    found = {name: data for name, data in files.items() if not name.endswith(".py")}
+    found = packed({name: data for name, data in files.items() if not name.endswith(".py")})
     with tempfile.TemporaryDirectory() as scratch:
         for module, name in modules.items():
             if module not in small:
