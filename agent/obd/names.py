@@ -3,9 +3,9 @@
 A name is a convenience: where the file is missing there is none, and nothing else changes.
 """
 
-from agent.tables import Table, beside
+from agent.tables import beside, open_table
 
-_TABLE = Table(beside(__file__, "names.txt"))
+_TABLE = open_table(beside(__file__, "names.txt"))
 
 
 def name(group, number):

@@ -94,9 +94,10 @@ def esp32(
                 plan = work.update(parts, tool, chip, kept, progress)
             else:
                 plan = work.fresh(parts, vehicle, chip.flash_size, stub)
-        shown.plan(plan)
+        shown.plan(plan, dry_run)
         if dry_run:
-            shown.result({**_of(chip), **plan.values(), "dry_run": True}, "nothing was written")
+            values = {**_of(chip), **plan.values(), **plan.sizes(), "dry_run": True}
+            shown.result(values, "nothing was written")
             return
         if plan.before is not None:
             kept.keep(chip.mac, plan.before)
@@ -192,8 +193,14 @@ def _write_image(parts, vehicle, out, flash_size, shown):
         write_private(out, data)  # it holds the vehicle's keys
     except OSError as error:
         raise FlashError(f"{out}: {error.strerror}") from None
-    shown.plan(plan)
-    values = {**plan.values(), "image": str(out), "image_at": at, "image_bytes": len(data)}
+    shown.plan(plan, True)
+    values = {
+        **plan.values(),
+        **plan.sizes(),
+        "image": str(out),
+        "image_at": at,
+        "image_bytes": len(data),
+    }
     shown.result(values, f"{out}: {len(data)} bytes, to be written to {at:#x} of an erased board")
 
 
@@ -211,7 +218,8 @@ class _Shown:
     def line(self, text):
         self._console.print(text, markup=False)
 
-    def plan(self, plan):
+    def plan(self, plan, is_whole=False):
+        """is_whole: with what takes how much."""
         fs = sum(len(data) for what, _, data in plan.pieces if what == "file system")
         fw = sum(len(data) for what, _, data in plan.pieces if what == "firmware")
         place = plan.partition
@@ -220,7 +228,22 @@ class _Shown:
             f"file system  {place.size >> 10} KiB at {place.at:#x}, {fs >> 10} KiB to write, "
             f"{plan.journal_bytes >> 10} KiB for the journal"
         )
+        fits = plan.budget.journal_bytes
+        if plan.journal_bytes > fits:
+            self.line(
+                f"the journal's quota is {plan.journal_bytes >> 10} KiB, and {max(0, fits) >> 10} "
+                "KiB fit beside two slots: a full journal may leave an update no room; lower "
+                "journal.quota_bytes"
+            )
+        if is_whole:
+            for line in plan.budget.lines():
+                self.line(line)
         self.line(f"agent        {plan.agent} for {plan.board}, vehicle {plan.vehicle}")
+        if is_whole:
+            for room, count, size in plan.rooms:
+                self.line(f"  {room:<36}{count:4} files{size / 1024:9.1f} KiB")
+            count, size = (sum(row[n] for row in plan.rooms) for n in (1, 2))
+            self.line(f"  {'in all':<36}{count:4} files{size / 1024:9.1f} KiB")
 
     def result(self, values, text):
         if self._as_json:

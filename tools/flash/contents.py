@@ -23,8 +23,7 @@ from agent import config as agent_config
 from agent import port
 from agent.port.tree import new_hash
 from agent.update import boot
-from tools.flash import FlashError
-from tools.flash.volume import BLOCK
+from tools.flash import FlashError, budget
 from tools.provision import bundle as bundles
 from tools.release import ReleaseError, folder
 from tools.release import build as builder
@@ -36,8 +35,6 @@ DEFAULT_BOARDS = {"esp32": "devkit_esp32", "esp32s3": "gateway_s3"}
 _BASE = {"boot.py": FIRMWARE / "boot.py", "main.py": FIRMWARE / "main.py"}
 _SLOT = "a"
 _MAX_BUNDLE_FILE = 1 << 20
-_MIN_JOURNAL = 65536  # the smallest that the configuration takes
-_SPARE_BLOCKS = 16  # littlefs moves what it writes; full to the last block it could not
 
 
 @dataclass(frozen=True)
@@ -224,42 +221,26 @@ def _put(volume, name, data):
 
 def put_bundle(volume, files, raw, checked):
     """Configuration, keys and certificates. Where the configuration leaves the journal's quota
-    open, it becomes what the file system has room for beside a second slot. Returns the quota."""
+    open, it becomes what the file system has room for beside a second slot, and so does what a
+    release may have. Returns the budget.Budget. Raises FlashError."""
     for name, data in files.items():
         if not name.startswith(bundles.SLOTS + "/"):
             volume.replace(name, data)
-    quota = journal_room(volume)
-    if quota < _MIN_JOURNAL:
+    room = budget.of(volume)
+    room.check()
+    quota = room.journal_bytes
+    is_open = "quota_bytes" not in raw.get("journal", {})
+    if not is_open and checked["journal"]["quota_bytes"] > quota:
         raise FlashError(
-            f"partition vfs has {volume.blocks * BLOCK >> 10} KiB: no room for the agent, a second "
-            f"slot for its updates and a journal; {(_MIN_JOURNAL - quota + 1023) >> 10} KiB are "
-            "missing: take a firmware with a larger one"
+            f"journal.quota_bytes is {checked['journal']['quota_bytes']}; partition vfs has room "
+            f"for {quota}, or for what fits where the configuration does not say"
         )
-    if "quota_bytes" in raw.get("journal", {}):
-        wanted = checked["journal"]["quota_bytes"]
-        if wanted > quota:
-            raise FlashError(
-                f"journal.quota_bytes is {wanted}; partition vfs has room for {quota}, or for what "
-                "fits where the configuration does not say"
-            )
-        return wanted
-    raw.setdefault("journal", {})["quota_bytes"] = quota
-    volume.replace(bundles.CONFIG, (json.dumps(raw, indent=1) + "\n").encode())
-    return quota
-
-
-def journal_room(volume):
-    """Bytes that the journal may have: what is free without a second slot and some blocks that
-    littlefs needs to move things."""
-    slot = sum(_blocks(volume.size(name)) for name in volume.names(_SLOT))
-    other = sum(_blocks(volume.size(name)) for name in volume.names("b"))
-    journal = sum(_blocks(volume.size(name)) for name in volume.names("journal"))
-    free = volume.free() // BLOCK + other + journal
-    return max(0, free - slot - _SPARE_BLOCKS) * BLOCK
-
-
-def _blocks(size):
-    return (size + BLOCK - 1) // BLOCK
+    if is_open:
+        raw.setdefault("journal", {})["quota_bytes"] = quota
+    if checked["update"] and "capacity_bytes" not in raw["update"]:
+        raw["update"]["capacity_bytes"] = room.slot_bytes
+    _put(volume, bundles.CONFIG, (json.dumps(raw, indent=1) + "\n").encode())
+    return room
 
 
 def check(volume):
@@ -271,9 +252,9 @@ def check(volume):
     return slot
 
 
-def vehicle(volume):
-    """Id of the vehicle whose configuration lies in the file system. Raises FlashError."""
+def configured(volume):
+    """The checked configuration that lies in the file system. Raises FlashError."""
     try:
-        return agent_config.check(json.load(io.BytesIO(volume.read(bundles.CONFIG))))["vehicle"]
+        return agent_config.check(json.load(io.BytesIO(volume.read(bundles.CONFIG))))
     except (OSError, ValueError, agent_config.ConfigError) as error:
         raise FlashError(f"the board has no configuration that can be used: {error}") from None

@@ -59,9 +59,9 @@ class Volume:
         """The partition's bytes."""
         return bytes(self._fs.context.buffer)
 
-    def free(self):
-        """Bytes in blocks that nothing uses."""
-        return (self.blocks - self._fs.used_block_count) * BLOCK
+    def used(self):
+        """Blocks that something uses."""
+        return self._fs.used_block_count
 
     def names(self, folder=""):
         """Sorted paths of all files below the folder."""

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.flash import FlashError, contents, firmware
+from tools.flash import FlashError, budget, contents, firmware
 from tools.flash.volume import Volume, changes
 
 
@@ -20,7 +20,8 @@ class NothingThere(FlashError):
 
 @dataclass
 class Plan:
-    """What is to be written: `pieces` are (what it is, place in the flash, bytes)."""
+    """What is to be written: `pieces` are (what it is, place in the flash, bytes). `journal_bytes`:
+    as configured; `budget` says what there is room for; `rooms`: of budget.rooms."""
 
     chip: str
     vehicle: str
@@ -30,6 +31,8 @@ class Plan:
     agent: str
     partition: firmware.Partition
     journal_bytes: int
+    budget: budget.Budget
+    rooms: list
     image: bytes = field(repr=False)
     pieces: list = field(repr=False)
     is_update: bool = False
@@ -52,6 +55,14 @@ class Plan:
             "update": self.is_update,
         }
 
+    def sizes(self):
+        """What takes how much, for JSON: KiB of the partition, bytes of the agent's rooms."""
+        return {
+            "partition_kib": {row.what: row.blocks * firmware.SECTOR >> 10
+                              for row in self.budget.rows},
+            "agent_bytes": {room: size for room, _, size in self.rooms},
+        }  # fmt: skip
+
 
 def fresh(parts, bundle, flash_size, is_erased=True):
     """The Plan for a board with nothing on it. parts: (Firmware, Board, Release); bundle: (files,
@@ -63,13 +74,13 @@ def fresh(parts, bundle, flash_size, is_erased=True):
     volume = Volume(partition.size)
     contents.put_base(volume, board)
     contents.put_release(volume, release)
-    quota = contents.put_bundle(volume, files, raw, checked)
+    room = contents.put_bundle(volume, files, raw, checked)
     contents.check(volume)
     image = volume.image()
     pieces = [("firmware", at, data) for at, data in fw.pieces(False)]
     runs = changes(image) if is_erased else [(0, image)]
     pieces += [("file system", partition.at + at, data) for at, data in runs]
-    return _plan(parts, checked["vehicle"], partition, quota, image, pieces)
+    return _plan(parts, contents.configured(volume), partition, room, image, pieces)
 
 
 def update(parts, tool, chip, records, progress=None):
@@ -83,7 +94,7 @@ def update(parts, tool, chip, records, progress=None):
     kept = records.kept(chip.mac)
     before = old if kept is None else kept[1]
     volume = _mounted(before)
-    vehicle = contents.vehicle(volume)
+    config = contents.configured(volume)
     if volume.blocks * firmware.SECTOR != partition.size:
         volume = _moved(volume, partition.size)
     contents.put_base(volume, board)
@@ -94,17 +105,17 @@ def update(parts, tool, chip, records, progress=None):
     is_in_place = (there.at, there.size) == (partition.at, partition.size)
     for at, data in changes(image, old if is_in_place else None):
         pieces.append(("file system", partition.at + at, data))
-    quota = contents.journal_room(volume)
-    plan = _plan(parts, vehicle, partition, quota, image, pieces)
+    plan = _plan(parts, config, partition, budget.of(volume), image, pieces)
     plan.is_update, plan.before = True, before
     return plan
 
 
-def _plan(parts, vehicle, partition, quota, image, pieces):
+def _plan(parts, config, partition, room, image, pieces):
     fw, board, release = parts
+    quota = config["journal"]["quota_bytes"]
     return Plan(
-        fw.chip, vehicle, board.name, fw.version, fw.sha256, release.name, partition, quota, image,
-        pieces,
+        fw.chip, config["vehicle"], board.name, fw.version, fw.sha256, release.name, partition,
+        quota, room, budget.rooms(release.files), image, pieces,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ SUFFIXES = (".py", ".txt")  # what the agent is made of; its tables are text
 @dataclass(frozen=True)
 class Target:
     """`hardware`: what `--hardware` is when it is not said; `without`: modules that the target
-    cannot import; `is_compiled`: .mpy instead of .py."""
+    cannot import, or has no use for; `is_compiled`: .mpy instead of .py."""
 
     hardware: tuple
     is_compiled: bool
@@ -39,9 +39,11 @@ _CPYTHON = (
     "agent/port/mqtt_paho.py",
     "agent/port/socketcan.py",
 )
+# The machine behind socketcan.py, which no chip has.
+_CAN = ("agent/obd/can_bus.py", "agent/obd/can_frames.py", "agent/obd/can_isotp.py")
 TARGETS = {
     "pi": Target(("pi",), False),
-    "esp32": Target((), True, (*_CPYTHON, "agent/port/unix.py")),
+    "esp32": Target((), True, (*_CPYTHON, *_CAN, "agent/port/unix.py")),
     # MicroPython on a PC: to try a release before it goes to a chip.
     "unix": Target(("unix",), True, (*_CPYTHON, "agent/port/esp32.py")),
 }
