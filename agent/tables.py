@@ -8,16 +8,31 @@ A line is a key, a space and the rest, in ASCII; keys are in ascending order of 
 search by seek, about a dozen reads of BLOCK bytes. A file may be as long as the storage allows.
 """
 
+import os
+import sys
+
 # One read. It must hold the end of the line it falls into and the whole next one, so that no line
 # may be longer than MAX_LINE with its end.
 BLOCK = 256
 MAX_LINE = 128
+_ROM = "/rom/"
 
 
 def beside(module_file, name):
     """Path of a data file that lies beside a module: beside(__file__, "signals.txt")."""
     folder, slash, _ = module_file.rpartition("/")
-    return folder + slash + name
+    path = folder + slash + name
+    if not path.startswith(_ROM):
+        return path
+    # Modules alone are in the ROM partition (update/rom.py): the table lies in their slot.
+    for root in sys.path:
+        try:
+            found = root + path[len(_ROM) - 1 :]
+            os.stat(found)
+            return found
+        except OSError:
+            pass
+    return path
 
 
 def open_table(path):

@@ -60,3 +60,23 @@ def compiled():
     except OSError:  # another has been faster
         shutil.rmtree(made)
     return folder
+
+
+def in_rom(heap, module, more=()):
+    """(command, environment) that call `main` of a module under MicroPython, the compiled agent run
+    in place as out of a chip's ROM partition: the command wants the arguments behind it. more:
+    folders with other modules."""
+    from tools.emulator import rom
+    from tools.release import romfs
+
+    folder = compiled()
+    image = folder.with_suffix(".romfs")
+    if not image.exists():
+        files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+        with tempfile.NamedTemporaryFile(dir=folder.parent, delete=False) as f:
+            f.write(romfs.image(files))
+        os.replace(f.name, image)
+    path = ":".join(str(p) for p in (folder, *more, ".frozen"))
+    script = ROOT / "tools" / "emulator" / "rom.py"
+    command = [find(), "-X", f"heapsize={heap}", str(script), str(image), path, module]
+    return command, {**os.environ, **rom.filling(image.stat().st_size)}

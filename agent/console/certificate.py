@@ -1,6 +1,6 @@
 """From when to when a certificate holds: X.509 (RFC 5280, 4.1.2.5) in DER or PEM, read by hand.
 
-    validity(data)    ->    (not before, not after), UTC in ms. Raises CertificateError.
+    validity(begin(file))    ->    (not before, not after), UTC in ms. Raises CertificateError.
 
 Only what stands before the dates is walked over; nothing is verified, that is TLS's to do.
 """
@@ -9,7 +9,8 @@ import binascii
 
 from agent.const import const
 
-MAX_FILE = const(8192)  # bytes: a chain of two certificates in PEM
+_BEGINNING = const(1024)  # serial number, issuer and dates are in it; a name has 200 bytes
+_MAX_TEXT = const(16384)  # what openssl writes before a certificate in PEM
 _SEQUENCE = const(0x30)
 _UTC_TIME = const(0x17)
 _GENERALIZED = const(0x18)
@@ -22,7 +23,21 @@ class CertificateError(ValueError):
     """No certificate whose dates can be read."""
 
 
+def begin(file):
+    """The beginning of a file's first certificate: DER, or PEM with text before it."""
+    data = file.read(_BEGINNING)
+    for _ in range(_MAX_TEXT // _BEGINNING):
+        place = data.find(_BEGIN)
+        if place >= 0:
+            return data[place:] + file.read(_BEGINNING)
+        if data[:1] == b"\x30":
+            return data
+        data = data[-len(_BEGIN) :] + file.read(_BEGINNING)
+    return data
+
+
 def validity(data):
+    """data: as of `begin`, or the whole file."""
     data = _der(data)
     at, end = _enter(data, 0, _SEQUENCE)  # Certificate
     at, end = _enter(data, at, _SEQUENCE)  # TBSCertificate
@@ -40,8 +55,9 @@ def _der(data):
     if begin < 0:
         return data
     end = data.find(_END, begin)
+    text = b"".join(data[begin + len(_BEGIN) : end if end > 0 else len(data)].split())
     try:
-        return binascii.a2b_base64(data[begin + len(_BEGIN) : end if end > 0 else len(data)])
+        return binascii.a2b_base64(text[: len(text) // 4 * 4])
     except ValueError:
         raise CertificateError("no base64 in a PEM file")
 
@@ -58,9 +74,7 @@ def _head(data, at):
             raise CertificateError("a length of %d bytes" % count)
         size = int.from_bytes(data[at : at + count], "big")
         at += count
-    if at + size > len(data):
-        raise CertificateError("cut off")
-    return tag, at, at + size
+    return tag, at, at + size  # of what holds others only the beginning need be there
 
 
 def _enter(data, at, tag):

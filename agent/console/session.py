@@ -13,7 +13,8 @@ calls, each to be ended by `show`:
 and without an end: ("cancel",) what runs; ("end",) the technician has gone.
 
 Answers are drawn line by line, as the terminal takes them, so that the longest costs no memory;
-after a screenful the machine waits for a key. Answers in JSON are one line and never wait.
+after a screenful the machine waits for a key. Answers in JSON are one line and never wait; what is
+given as bytes instead of text is a piece of a line.
 """
 
 import json
@@ -233,7 +234,7 @@ class Session:
         """A picture of what goes on: shown whole, and the call goes on."""
         out = b"" if self.is_answer_json else b"\x1b[H\x1b[J"
         for line in lines:
-            out += line.encode() + b"\r\n"
+            out += _ended(line)
         return out
 
     def completed(self, words):
@@ -276,7 +277,7 @@ class Session:
                 self._lines = None
                 self._ready()
                 return out + self._editor.redraw()
-            out += self._next.encode() + b"\r\n"
+            out += _ended(self._next)
             self._next = self._take()
             if self._left:
                 self._left -= 1
@@ -298,6 +299,10 @@ class Session:
     def answered(self):
         """The answer to a challenge was read: lines are commands again."""
         self._editor.is_secret = False
+
+
+def _ended(line):
+    return line if isinstance(line, bytes) else line.encode() + b"\r\n"
 
 
 def answer(name, id_, data, error=None):

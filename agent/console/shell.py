@@ -174,10 +174,16 @@ class Shell:
         self._event("console", who, text)
 
     def _show(self, call, data):
-        if call.as_json:
-            self._session.show([answer(call.name, call.id, data)])
-            return
-        self._session.show(_drawn(call.name, data, self._texts))
+        self._session.show(self._answered(call, data))
+
+    def _answered(self, call, data):
+        """An iterator of lines, or of pieces of one."""
+        if not call.as_json:
+            return _drawn(call.name, data, self._texts)
+        from agent.console import written
+
+        port.forget("agent.console.written")
+        return written.line(call.name, call.id, data)
 
     def _refuse(self, call, why):
         session = self._session
@@ -215,11 +221,7 @@ class Shell:
     def _show_picture(self, data, now):
         call = self._watch
         self._next = now + _WATCH_MS
-        if call.as_json:
-            lines = [answer(call.name, call.id, data)]
-        else:
-            lines = _drawn(call.name, data, self._texts)
-        self._out += self._session.refresh(lines)
+        self._out += self._session.refresh(self._answered(call, data))
 
     def _on_cancel(self, now):
         session = self._session

@@ -105,7 +105,7 @@ def certificates(tls):
         if tls.get(which):
             try:
                 with open(tls[which], "rb") as f:
-                    begins, ends = certificate.validity(f.read(certificate.MAX_FILE))
+                    begins, ends = certificate.validity(certificate.begin(f))
             except (OSError, ValueError):
                 begins = ends = None
             found.append([which, begins, ends])

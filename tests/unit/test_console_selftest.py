@@ -1,6 +1,9 @@
 """agent/console/selftest.py: each fault is called by its name. By the parts' states; with the real
 parts: tests/integration/test_console_faults.py."""
 
+import binascii
+import io
+
 from agent.console import certificate
 from agent.console.selftest import FAIL, NONE, OK, PARTS, WAIT, WARN, examine, problems
 
@@ -161,6 +164,19 @@ def test_dates_of_a_certificate():
     assert certificate.validity(der(b"991231235959Z", b"000229000000Z")) == (
         946684799000, 951782400000,
     )  # fmt: skip
+
+
+def test_the_beginning_of_a_file_is_enough():
+    whole = der(b"260102030405Z", b"20510607080910Z") + b"\x00" * 3000
+    dates = (1767323045000, 2569738150000)
+    pem = b"-----BEGIN CERTIFICATE-----\n"
+    for i in range(0, len(whole), 48):
+        pem += binascii.b2a_base64(whole[i : i + 48])
+    pem += b"-----END CERTIFICATE-----\n"
+    for data in (whole, pem, b"Certificate:\n" + b"    Data: text\n" * 300 + pem + pem):
+        assert certificate.validity(certificate.begin(io.BytesIO(data))) == dates
+    for data in (b"", b"no certificate\n" * 100000):
+        assert len(certificate.begin(io.BytesIO(data))) <= 2048
 
 
 def test_what_is_no_certificate_has_no_dates():

@@ -9,15 +9,26 @@ from tools import interpreter, provision
 from tools.demo.children import find_micropython
 
 HEAP = "768K"
+_MODULE = "tools.bench.console_heap"
 
 
 def run():
     """The figures as a dict, in bytes of MicroPython's heap on this machine, where a word is twice
-    as long as on a chip. Raises ChildError where there is no MicroPython."""
+    as long as on a chip: of an agent whose modules are run in place (docs/memory.md), and as `mpy`
+    of one that is loaded into the heap. Raises ChildError where there is no MicroPython."""
     program = find_micropython()
+    rom, environment = interpreter.in_rom(HEAP, _MODULE, [interpreter.ROOT])
+    figures = _measure(rom, interpreter.ROOT, environment)
     where = interpreter.compiled()  # MicroPython looks for the agent where it is first
     environment = interpreter.environment(where)
     environment["MICROPYPATH"] = f"{where}:{interpreter.ROOT}:.frozen"
+    figures["mpy"] = _measure(
+        [program, "-X", f"heapsize={HEAP}", "-m", _MODULE], where, environment
+    )
+    return figures
+
+
+def _measure(command, where, environment):
     with tempfile.TemporaryDirectory(prefix="patrol-console-") as name:
         folder = Path(name)
         provision.create_room(folder / "room", {"host": "127.0.0.1", "port": 1883})
@@ -29,7 +40,7 @@ def run():
             journal=folder / "journal",
         )
         done = subprocess.run(
-            [program, "-X", f"heapsize={HEAP}", "-m", "tools.bench.console_heap", str(config)],
+            [*command, str(config)],
             cwd=where,
             env=environment,
             capture_output=True,

@@ -138,4 +138,9 @@ async def run(path):
     return found
 
 
-print(json.dumps(asyncio.run(run(sys.argv[1]))))
+def main(argv):
+    print(json.dumps(asyncio.run(run(argv[0]))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -28,7 +28,8 @@ from pathlib import Path
 
 from tools import interpreter, provision
 from tools.bench import heap_rooms
-from tools.demo.children import Child, ChildError, find_micropython, free_port, micropython_agent
+from tools.bench.technician import Technician
+from tools.demo.children import Child, ChildError, find_micropython, free_port, micropython_agent, rom_agent
 from tools.demo.received import Received
 from tools.provision.broker import create_broker
 
@@ -68,10 +69,12 @@ class OutOfMemory(Exception):
 class _Rig:
     """Car, broker and room, in a folder of their own; `drive` runs the agent once."""
 
-    def __init__(self, folder, agent=None):
-        """agent: a compiled agent's folder, or None: the working tree's."""
+    def __init__(self, folder, agent=None, is_rom=False):
+        """agent: a compiled agent's folder, or None: the working tree's; is_rom: it runs in place,
+        out of a ROM partition."""
         self.folder = folder
         self.compiled = agent
+        self._is_rom = is_rom
         self._children = []
         self._broker = None
         self.is_tls = False
@@ -120,7 +123,7 @@ class _Rig:
         command = [sys.executable, "-m", "tools.emulator", "--scenario", str(path)]
         return Child("emulator", [*command, "--json", "--attached"], self.folder / f"{name}.log")
 
-    def _configure(self, vehicle, terminals):
+    def _configure(self, vehicle, terminals, console):
         own = self.room / "vehicles" / vehicle
         _, path = provision.create_vehicle(
             self.room,
@@ -134,37 +137,48 @@ class _Rig:
         config = json.loads(path.read_text())
         config["gps"]["period_ms"] = 1000 // _GPS_HZ
         config["obd"]["signals"] = list(_SIGNALS)
+        config["console"] = {"port": console}
         path.write_text(json.dumps(config))
         return path
 
     def drive(self, vehicle, heapsize, minutes):
         """The drive's status lines and its figures. Raises OutOfMemory, BenchError."""
         emulator = self._emulator(vehicle)
+        technician = Technician()
         agent = None
         try:
-            config = self._configure(vehicle, json.loads(emulator.first_line()))
-            program, where = micropython_agent(heapsize)
-            if self.compiled:
-                where = {"cwd": self.compiled, "env": interpreter.environment(self.compiled)}
+            terminals = json.loads(emulator.first_line())
+            config = self._configure(vehicle, terminals, technician.path)
+            program, where = self._agent(heapsize)
             command = [*program, "--config", str(config), "--attached", "--status", "1"]
             command += ["--drain", str(_DRAIN_S)]
             log = self.folder / f"{vehicle}-agent.log"
             agent = Child("agent", command, log, lines=_SAMPLES, **where)
-            self._wait(agent, minutes)
+            self._wait(agent, minutes, technician)
             code = agent.stop(_DRAIN_S + 20)
-            return self._result(vehicle, agent, code)
+            return (*self._result(vehicle, agent, code), technician)
         finally:
+            technician.close()
             emulator.stop()
             if agent is not None and agent.is_running():
                 agent.kill()
             if agent is not None:
                 agent.stop()
 
-    def _wait(self, agent, minutes):
+    def _agent(self, heapsize):
+        if self._is_rom:
+            return rom_agent(heapsize)
+        program, where = micropython_agent(heapsize)
+        if self.compiled:
+            where = {"cwd": self.compiled, "env": interpreter.environment(self.compiled)}
+        return program, where
+
+    def _wait(self, agent, minutes, technician):
         try:
             agent.first_line(_START_S)
         except ChildError as e:
             raise OutOfMemory(str(e)) from None
+        technician.start()
         end = time.monotonic() + 60 * minutes
         while time.monotonic() < end:
             time.sleep(0.5)
@@ -203,7 +217,7 @@ def _bytes(heapsize):
 
 
 def _figures(size, result):
-    samples, summary, positions, values = result
+    samples, summary, positions, values, technician = result
     begin = min(_SETTLED_MS, samples[-1]["uptime_ms"] // 2)
     settled = [s for s in samples if s["uptime_ms"] >= begin]
     first, last = settled[0], settled[-1]
@@ -222,6 +236,8 @@ def _figures(size, result):
         "allocated_per_second": round((last["heap"][2] - first["heap"][2]) / seconds),
         "fixes_per_second": _per_second(summary, "gps", "epochs"),
         "obd_values_per_second": _per_second(summary, "obd", "values"),
+        "commands_answered": technician.answered,
+        "commands_missed": technician.missed,
         "frames": summary["frames"],
         "positions_in_room": positions,
         "values_in_room": values,
@@ -233,11 +249,11 @@ def _per_second(summary, part, name):
 
 
 @contextlib.contextmanager
-def _rig(agent=None):
+def _rig(agent=None, is_rom=False):
     with tempfile.TemporaryDirectory(prefix="patrol-bench-") as name:
         rig = None
         try:
-            rig = _Rig(Path(name), agent)
+            rig = _Rig(Path(name), agent, is_rom)
             yield rig
         finally:
             if rig:
@@ -259,8 +275,9 @@ def find(rig, minutes=_SHORT_MINUTES):
     return high * _STEP_KB
 
 
-def run(minutes=MINUTES, heapsize=HEAPSIZE, is_search=False, agent=None):
-    """The figures; `rows`: the rooms' code."""
+def run(minutes=MINUTES, heapsize=HEAPSIZE, is_search=False, agent=None, is_rom=False):
+    """The figures; `rows`: the rooms' code. agent: a compiled agent's folder, or None: the working
+    tree's; is_rom: see `_Rig`."""
     size = _bytes(heapsize)
     try:
         program = find_micropython()
@@ -268,7 +285,7 @@ def run(minutes=MINUTES, heapsize=HEAPSIZE, is_search=False, agent=None):
         return {"skipped": str(e)}
     rooms = heap_rooms.measure(program, agent or interpreter.compiled())
     figures = {"rows": heap_rooms.table(rooms)}
-    with _rig(agent) as rig:
+    with _rig(agent, is_rom) as rig:
         if is_search:
             figures["smallest_heapsize"] = 1024 * find(rig)
         try:
