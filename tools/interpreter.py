@@ -66,7 +66,7 @@ def in_rom(heap, module, more=()):
     """(command, environment) that call `main` of a module under MicroPython, the compiled agent run
     in place as out of a chip's ROM partition: the command wants the arguments behind it. more:
     folders with other modules."""
-    from tools.emulator import rom
+    from tools.emulator.esp32_board import rom
     from tools.release import romfs
 
     folder = compiled()
@@ -77,6 +77,6 @@ def in_rom(heap, module, more=()):
             f.write(romfs.image(files))
         os.replace(f.name, image)
     path = ":".join(str(p) for p in (folder, *more, ".frozen"))
-    script = ROOT / "tools" / "emulator" / "rom.py"
+    script = Path(rom.__file__)
     command = [find(), "-X", f"heapsize={heap}", str(script), str(image), path, module]
     return command, {**os.environ, **rom.filling(image.stat().st_size)}

@@ -21,6 +21,7 @@ _SUM = _KEY + 32
 HEAD = _SUM + 32  # up to the first folder
 PIECE = 4096  # read, hashed and written at once
 _SUFFIX = ".mpy"
+_MOUNT = "/rom"
 # Operations of vfs.rom_ioctl, and of the partition that there is one of.
 _SEGMENTS, _SEGMENT, _PREPARE, _WRITE, _COMPLETE = 1, 2, 3, 4, 5
 _FIRST = 0
@@ -192,3 +193,27 @@ def place(storage, slot, rows, ioctl, new_hash, is_thorough=True):
         if image is None:
             raise RomError("the partition does not hold what was written to it")
     return image
+
+
+def start(storage, slot, rows, new_hash, path, is_thorough=True):
+    """Mounts the image of a slot at /rom and puts it first into `path` (of modules); what went
+    wrong, as text, or None. Without it the modules come out of the slot, into the heap."""
+    import vfs
+
+    if not hasattr(vfs, "rom_ioctl"):
+        return None
+    for name in ("/rom/lib", _MOUNT):  # the firmware may have mounted what was there before
+        if name in path:
+            path.remove(name)
+    try:
+        vfs.umount(_MOUNT)
+    except OSError:
+        pass
+    try:
+        image = place(storage, slot, rows, vfs.rom_ioctl, new_hash, is_thorough)
+        if image is not None:
+            vfs.mount(vfs.VfsRom(image), _MOUNT)
+            path.insert(0, _MOUNT)
+    except (RomError, OSError, ValueError) as e:
+        return "%s: %s" % (type(e).__name__, e)
+    return None

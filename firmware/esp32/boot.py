@@ -11,8 +11,15 @@ import sys
 ROOT = os.getenv("PATROL_ROOT", "/") if hasattr(os, "getenv") else "/"
 sys.path.insert(0, ROOT)
 
-from slotboot import choose  # noqa: E402
+from slotboot import choose, rows  # noqa: E402
 from slottree import Tree, new_hash  # noqa: E402
 
-slot = choose(Tree(ROOT), new_hash)
+tree = Tree(ROOT)
+slot = choose(tree, new_hash)
 sys.path[0] = ("" if ROOT == "/" else ROOT) + "/" + slot + "/app"
+if sys.platform == "esp32":
+    from slotrom import start
+
+    why = start(tree, slot, rows, new_hash, sys.path)
+    if why:
+        print("the ROM partition is not used:", why)

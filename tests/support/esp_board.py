@@ -101,7 +101,7 @@ class Bench:
         return other
 
     def firmware(self, chip="esp32s3", layout="8MB", size=60_000, **options):
-        path = self.folder / f"{chip}-{layout}-{size}.bin"
+        path = self.folder / f"{chip}-{layout}-{size}-{options.get('is_rom', False)}.bin"
         path.write_bytes(esp_firmware.firmware(chip, layout, size, **options))
         return path
 

@@ -64,18 +64,21 @@ def image(chip, segments, flash="4MB", entry=None):
     return out + hashlib.sha256(out).digest()
 
 
-def application(chip, size, version="v1.29.0", flash="4MB"):
-    """An application that says that it is MicroPython."""
+def application(chip, size, version="v1.29.0", flash="4MB", is_rom=False):
+    """An application that says that it is MicroPython; is_rom: with the ROM file system's code."""
     _, _, mapped, ram = _CHIPS[chip]
     noise = random.Random(size).randbytes(size // 4) * 2  # half of it repeats, as code does
     description = struct.pack(
         "<IIII32s32s16s16s32s32s80s", 0xABCD5432, 0, 0, 0, version.encode(), b"micropython",
         b"12:00:00", b"Jan  1 2026", b"v5.5.1", bytes(32), bytes(80),
     )  # fmt: skip
+    noise += b"\0rom_ioctl\0" if is_rom else b""
     return image(chip, [(mapped, description + noise), (ram, noise[: size // 2])], flash)
 
 
-def firmware(chip="esp32s3", layout="8MB", size=300_000, version="v1.29.0", rows=None):
+def firmware(
+    chip="esp32s3", layout="8MB", size=300_000, version="v1.29.0", rows=None, is_rom=False
+):
     """A whole firmware file: loader, table, application, at their places."""
     flash = layout[:3]
     start = _CHIPS[chip][1]
@@ -83,4 +86,4 @@ def firmware(chip="esp32s3", layout="8MB", size=300_000, version="v1.29.0", rows
     loader = image(chip, [(_CHIPS[chip][3] + 0x4000, random.Random(7).randbytes(17_000))], flash)
     app_at = min(row[3] for row in rows if row[1] == _APP)
     out = loader.ljust(TABLE_AT - start, b"\xff") + partition_table(rows)
-    return out.ljust(app_at - start, b"\xff") + application(chip, size, version, flash)
+    return out.ljust(app_at - start, b"\xff") + application(chip, size, version, flash, is_rom)

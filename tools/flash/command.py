@@ -160,7 +160,7 @@ def _firmware(image, board):
     pins = contents.board(board or contents.DEFAULT_BOARDS[fw.chip])
     if pins.chip != fw.chip:
         raise FlashError(f"board {pins.name} has an {pins.chip}, {image} is for {fw.chip}")
-    return fw, pins
+    return firmware.with_rom(fw, pins.rom), pins
 
 
 def _release(path, vehicle, board):
@@ -228,6 +228,12 @@ class _Shown:
             f"file system  {place.size >> 10} KiB at {place.at:#x}, {fs >> 10} KiB to write, "
             f"{plan.journal_bytes >> 10} KiB for the journal"
         )
+        rom = plan.rom
+        if rom:
+            text = f"{rom.size >> 10} KiB at {rom.at:#x}: the agent's modules run in place"
+        else:
+            text = "none in this firmware: the agent's modules take a heap of 400 KiB"
+        self.line(f"ROM          {text}")
         fits = plan.budget.journal_bytes
         if plan.journal_bytes > fits:
             self.line(

@@ -3,6 +3,7 @@
     boot.py main.py             firmware/esp32: MicroPython runs them at its start
     board.py                    firmware/esp32/boards: pins
     slotboot.py slottree.py     which slot starts (docs/update.md)
+    slotrom.py                  and runs out of the ROM partition, where there is one
     a/                          the agent, compiled
     config.json tls/ *.bin      the vehicle's bundle (tools/provision/bundle.py)
 
@@ -32,20 +33,26 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware" / "esp32"
 BOARDS = FIRMWARE / "boards"
 DEFAULT_BOARDS = {"esp32": "devkit_esp32", "esp32s3": "gateway_s3"}
-_BASE = {"boot.py": FIRMWARE / "boot.py", "main.py": FIRMWARE / "main.py"}
+_BASE = {
+    "boot.py": FIRMWARE / "boot.py",
+    "main.py": FIRMWARE / "main.py",
+    "slotrom.py": ROOT / "agent" / "update" / "rom.py",
+}
 _SLOT = "a"
 _MAX_BUNDLE_FILE = 1 << 20
 
 
 @dataclass(frozen=True)
 class Board:
-    """`file`: the name in firmware/esp32/boards; `ports`: GPS_PORT, OBD_PORT as its pins are."""
+    """`file`: the name in firmware/esp32/boards; `ports`: GPS_PORT, OBD_PORT as its pins are;
+    `rom`: bytes of the ROM partition that it wants."""
 
     file: str
     name: str
     chip: str
     ports: dict
     source: bytes
+    rom: int = 0
 
 
 def boards():
@@ -63,7 +70,8 @@ def board(name):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             values[node.targets[0].id] = node.value.value
     ports = {"gps": values.get("GPS_PORT"), "obd": values.get("OBD_PORT")}
-    return Board(path.stem, values["NAME"], values["CHIP"], ports, path.read_bytes())
+    rom = values.get("ROM_BYTES", 0)
+    return Board(path.stem, values["NAME"], values["CHIP"], ports, path.read_bytes(), rom)
 
 
 def bundle(path):

@@ -17,6 +17,9 @@ TABLE_SIZE = 0xC00
 SECTOR = 4096
 MAX_IMAGE = 32 << 20
 VFS = "vfs"
+ROM = "romfs"  # MicroPython's ports/esp32: of this name, type data, subtype 0x8f
+_ROM_SUBTYPE = 0x8F
+_ROM_CODE = b"rom_ioctl\0"  # the name of vfs.rom_ioctl, as the application's table of names has it
 _MAGIC = 0xE9
 _SEED = 0xEF  # of an image's checksum
 _ROW_MAGIC, _MD5_MAGIC = b"\xaa\x50", b"\xeb\xeb" + b"\xff" * 14
@@ -165,6 +168,48 @@ def vfs_partition(partitions, flash_size):
     if flash_size - at < 2 * SECTOR:
         raise FlashError(f"behind {at:#x} the flash has no room for a file system")
     return Partition(VFS, _DATA, 0x81, at, flash_size - at)
+
+
+def rom_partition(partitions):
+    """The partition out of which modules run in place, or None."""
+    return next((p for p in partitions if p.name == ROM and p.kind == _DATA), None)
+
+
+def with_rom(fw, size):
+    """The same Firmware with a ROM partition of `size` bytes before the file system, where it can
+    use one: it has the code for it, and no such partition by itself. The table is data beside
+    loader and application, and covered by neither's hash."""
+    is_able = _ROM_CODE in fw.data
+    if not size or not is_able or rom_partition(fw.partitions):
+        return fw
+    vfs = next((p for p in fw.partitions if p.name == VFS), None)
+    at = vfs.at if vfs else max(p.end for p in fw.partitions)
+    rows = [p for p in fw.partitions if p is not vfs]
+    rows.append(Partition(ROM, _DATA, _ROM_SUBTYPE, at, size))
+    if vfs:
+        if vfs.size - size < 2 * SECTOR:
+            return fw
+        rows.append(Partition(VFS, vfs.kind, vfs.subtype, at + size, vfs.size - size))
+    place = TABLE_AT - fw.at
+    old = fw.data[place : place + TABLE_SIZE]
+    data = fw.data[:place] + table_bytes(rows, old) + fw.data[place + TABLE_SIZE :]
+    return Firmware(fw.path, fw.chip, fw.at, data, rows, fw.version)
+
+
+def table_bytes(partitions, old):
+    """A partition table; flags are those of the rows of the same name in the old one's bytes."""
+    flags = {}
+    for at in range(0, len(old) - 31, 32):
+        if old[at : at + 2] == _ROW_MAGIC:
+            flags[old[at + 12 : at + 28].rstrip(b"\0")] = old[at + 28 : at + 32]
+    out = b""
+    for p in partitions:
+        name = p.name.encode()
+        out += _ROW_MAGIC + struct.pack("<BBII16s", p.kind, p.subtype, p.at, p.size, name)
+        out += flags.get(name, bytes(4))
+    if _MD5_MAGIC in old:
+        out += _MD5_MAGIC + hashlib.md5(out).digest()
+    return out.ljust(TABLE_SIZE, b"\xff")
 
 
 def image_size(data, at, path, what):

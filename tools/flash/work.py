@@ -33,6 +33,7 @@ class Plan:
     journal_bytes: int
     budget: budget.Budget
     rooms: list
+    rom: firmware.Partition | None
     image: bytes = field(repr=False)
     pieces: list = field(repr=False)
     is_update: bool = False
@@ -51,6 +52,7 @@ class Plan:
             "vfs_size": self.partition.size,
             "vfs_sha256": hashlib.sha256(self.image).hexdigest(),
             "journal_bytes": self.journal_bytes,
+            "rom_bytes": self.rom.size if self.rom else 0,
             "written_bytes": sum(len(data) for _, _, data in self.pieces),
             "update": self.is_update,
         }
@@ -113,9 +115,10 @@ def update(parts, tool, chip, records, progress=None):
 def _plan(parts, config, partition, room, image, pieces):
     fw, board, release = parts
     quota = config["journal"]["quota_bytes"]
+    rom = firmware.rom_partition(fw.partitions)
     return Plan(
         fw.chip, config["vehicle"], board.name, fw.version, fw.sha256, release.name, partition,
-        quota, room, budget.rooms(release.files), image, pieces,
+        quota, room, budget.rooms(release.files), rom, image, pieces,
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class Target:
     without: tuple = ()
 
 
+_BOOT = ("agent/update/rom.py",)  # a copy of it lies beside the slots
 _CPYTHON = (
     "agent/port/cpython.py",
     "agent/port/kernel_clock.py",
@@ -42,10 +43,10 @@ _CPYTHON = (
 # The machine behind socketcan.py, which no chip has.
 _CAN = ("agent/obd/can_bus.py", "agent/obd/can_frames.py", "agent/obd/can_isotp.py")
 TARGETS = {
-    "pi": Target(("pi",), False),
-    "esp32": Target((), True, (*_CPYTHON, *_CAN, "agent/port/unix.py")),
+    "pi": Target(("pi",), False, _BOOT),
+    "esp32": Target((), True, (*_CPYTHON, *_CAN, *_BOOT, "agent/port/unix.py")),
     # MicroPython on a PC: to try a release before it goes to a chip.
-    "unix": Target(("unix",), True, (*_CPYTHON, "agent/port/esp32.py")),
+    "unix": Target(("unix",), True, (*_CPYTHON, *_BOOT, "agent/port/esp32.py")),
 }
 
 

@@ -37,3 +37,5 @@ GPS_PORT = "uart2:16:17"
 OBD_PORT = "uart1:26:27"
 MODEM_PORT = None  # UART0 is the console; use Wi-Fi
 INPUTS = {"ignition": "34", "panic": "!39", "siren": "32", "light_bar": "33"}
+
+ROM_BYTES = 0x50000  # of the ROM partition, where a release's modules run in place (docs/memory.md)

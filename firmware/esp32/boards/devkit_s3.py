@@ -41,3 +41,5 @@ GPS_PORT = "uart1:18:17"
 OBD_PORT = "uart2:40:39"
 MODEM_PORT = "uart0:42:41"
 INPUTS = {"ignition": "7", "panic": "!14", "siren": "6", "light_bar": "15"}
+
+ROM_BYTES = 0x50000  # of the ROM partition, where a release's modules run in place (docs/memory.md)

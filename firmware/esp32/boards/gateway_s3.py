@@ -80,3 +80,5 @@ BATTERY_DENOMINATOR = 91
 # As the agent's configuration writes them, group `power`: the battery's measurement, and the pin
 # that the TPL5010 wants to see move every 10 minutes, asleep or awake.
 POWER = {"battery": "1:1091:91", "watchdog": "42", "fail_ms": 2000}
+
+ROM_BYTES = 0x50000  # of the ROM partition, where a release's modules run in place (docs/memory.md)

@@ -47,3 +47,5 @@ GPS_PORT = "uart2:48:45"
 OBD_PORT = "uart0:40:39"
 MODEM_PORT = "uart1:5:4"
 INPUTS = {"ignition": "14", "panic": "!16", "siren": "21", "light_bar": "47"}
+
+ROM_BYTES = 0x50000  # of the ROM partition, where a release's modules run in place (docs/memory.md)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from tools import interpreter
+from tools.emulator.esp32_board import rom
 from tools.flash import FlashError, firmware
 
 # Exit codes and reset causes of board.py.
@@ -60,7 +61,9 @@ def emulate_gateway(
         partition = vfs_of(flash)
     except FlashError as error:
         raise _failed(str(error), 1) from None
+    mapped = rom_of(flash)
     options.update(at=partition.at, size=partition.size)
+    options["rom"] = mapped and [mapped.at, mapped.size]
     command = [program, "-X", f"heapsize={heap}", str(_START)]
     with tempfile.TemporaryDirectory(prefix="patrol-board-") as folder:
         options["memory"] = str(Path(folder) / "rtc")
@@ -69,6 +72,16 @@ def emulate_gateway(
 
 def vfs_of(flash):
     """The partition of the file system in a flash file. Raises FlashError."""
+    partitions, size = _partitions(flash)
+    return firmware.vfs_partition(partitions, size)
+
+
+def rom_of(flash):
+    """The ROM partition, or None. Raises FlashError."""
+    return firmware.rom_partition(_partitions(flash)[0])
+
+
+def _partitions(flash):
     try:
         size = flash.stat().st_size
         with open(flash, "rb") as f:
@@ -79,7 +92,7 @@ def vfs_of(flash):
     partitions = firmware.table(rows, str(flash))
     if not partitions:
         raise FlashError(f"{flash} has no partition table: nothing was flashed into it")
-    return firmware.vfs_partition(partitions, size)
+    return partitions, size
 
 
 class _Board:
@@ -87,6 +100,7 @@ class _Board:
 
     def __init__(self, command, options):
         self._command, self._options = command, options
+        self._filling = rom.filling(options["rom"][1]) if options["rom"] else {}
         self._process = None
         self._ending = threading.Event()
 
@@ -112,7 +126,7 @@ class _Board:
         self._process = subprocess.Popen(
             [*self._command, json.dumps({**self._options, "cause": cause})],
             stdin=subprocess.DEVNULL,
-            env=interpreter.environment(),
+            env={**interpreter.environment(), **self._filling},
             preexec_fn=_die_with_parent,
         )
         return self._process.wait()

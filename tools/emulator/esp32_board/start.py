@@ -1,7 +1,7 @@
 """Runs under MicroPython: an ESP32's start, from a flash file.
 
     micropython start.py {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1},
-                          "cause": N, "memory": FILE}
+                          "cause": N, "memory": FILE, "rom": [AT, SIZE] or null}
 
 What the firmware does before boot.py: the partition is mounted at "/", by the parameters that
 MicroPython finds itself; boot.py and main.py run in one namespace.
@@ -60,6 +60,39 @@ class Sys:
         return getattr(sys, name)
 
 
+class Vfs:
+    """The module `vfs` of a chip with a ROM partition."""
+
+    def __init__(self, rom_ioctl):
+        self.rom_ioctl = rom_ioctl
+
+    def __getattr__(self, name):
+        return getattr(vfs, name)
+
+
+def _map_rom(path, at, size):
+    """The partition of the flash file in this process's memory, and mounted where it is an image,
+    as the firmware does."""
+    from rom import Rom, memory
+
+    file = open(path, "r+b")  # noqa: SIM115 open as long as the board runs
+    place = memoryview(memory(size))
+    file.seek(at)
+    for begin in range(0, size, _BLOCK):
+        file.readinto(place[begin : begin + _BLOCK])
+
+    def keep(offset, data):
+        file.seek(at + offset)
+        file.write(data)
+
+    sys.modules["vfs"] = Vfs(Rom(place, keep).ioctl)
+    try:
+        vfs.mount(vfs.VfsRom(place), "/rom")
+        return ["/rom", "/rom/lib"]
+    except OSError:
+        return []
+
+
 def main(options):
     import board
 
@@ -72,11 +105,12 @@ def main(options):
     sys.modules["machine"] = sys.modules["esp32"] = board
     sys.modules["sys"] = Sys()
     partition = Partition(options["flash"], options["at"], options["size"])
+    rom = _map_rom(options["flash"], *options["rom"]) if options["rom"] else []
     vfs.umount("/")
     vfs.mount(vfs.VfsPosix("/"), _HOST)
     vfs.mount(partition, "/")
     os.chdir("/")
-    sys.path[:] = ["", ".frozen", "/lib"]
+    sys.path[:] = ["", ".frozen", "/lib"] + rom
     names = {"__name__": "__main__"}
     for name in options.get("run", ("boot.py", "main.py")):
         if name in os.listdir("/"):
