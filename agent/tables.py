@@ -21,24 +21,26 @@ _ROM = "/rom/"
 def beside(module_file, name):
     """Path of a data file that lies beside a module: beside(__file__, "signals.txt")."""
     folder, slash, _ = module_file.rpartition("/")
-    path = folder + slash + name
-    if not path.startswith(_ROM):
-        return path
-    # Modules alone are in the ROM partition (update/rom.py): the table lies in their slot.
+    if folder.startswith(_ROM):
+        folder = _in_slot(folder)
+    return folder + slash + name
+
+
+def _in_slot(folder):
+    """Modules alone are in the ROM partition (update/rom.py): the tables lie in their slot."""
     for root in sys.path:
+        found = root + folder[len(_ROM) - 1 :]
         try:
-            found = root + path[len(_ROM) - 1 :]
             os.stat(found)
-            return found
         except OSError:
-            pass
-    return path
+            continue
+        if found != folder:
+            return found
+    return folder
 
 
 def open_table(path):
     """The Table of a file that a release for chips may have packed, as those that are long."""
-    import os
-
     try:
         os.stat(path)
     except OSError:
