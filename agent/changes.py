@@ -5,7 +5,7 @@ before one comes.
 """
 
 from agent import port
-from agent.console.commands import CommandError
+from agent.console.levels import CommandError
 from agent.settings import Settings, SettingsError, changed, merge, shown
 from agent.update import roomkey
 from agent.update import wipe as wipes

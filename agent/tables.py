@@ -9,34 +9,19 @@ search by seek, about a dozen reads of BLOCK bytes. A file may be as long as the
 """
 
 import os
-import sys
+
+from agent import port
 
 # One read. It must hold the end of the line it falls into and the whole next one, so that no line
 # may be longer than MAX_LINE with its end.
 BLOCK = 256
 MAX_LINE = 128
-_ROM = "/rom/"
 
 
 def beside(module_file, name):
     """Path of a data file that lies beside a module: beside(__file__, "signals.txt")."""
     folder, slash, _ = module_file.rpartition("/")
-    if folder.startswith(_ROM):
-        folder = _in_slot(folder)
-    return folder + slash + name
-
-
-def _in_slot(folder):
-    """Modules alone are in the ROM partition (update/rom.py): the tables lie in their slot."""
-    for root in sys.path:
-        found = root + folder[len(_ROM) - 1 :]
-        try:
-            os.stat(found)
-        except OSError:
-            continue
-        if found != folder:
-            return found
-    return folder
+    return port.data_folder(folder) + slash + name
 
 
 def open_table(path):

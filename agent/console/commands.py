@@ -1,140 +1,59 @@
-"""The one registry of commands, whoever gives them: rows of data, and the check of a call.
+"""The one registry of commands, whoever gives them, and the check of a call.
 
-A row: name, role that it takes, arguments, what it does, an example. An argument: name, kind,
-default (REQUIRED: none), lowest and highest value or length. Kinds: "int", "text", "name" (a text
-that may be null), "rows" (a list of lists, checked by whoever uses it), "map" (names and values, as
-well), "bytes" (also as hexadecimal text, from whoever has a keyboard only), "names" (a list of
-short texts).
+The rows are text, `commands.txt` beside this file, of which one at a time is in memory:
 
-What a command does is not here: the application hands the checked call on by its name. Commands
-that only look are in a table of their own, `look_rows.py`.
+    NAME ROLE WHO ARGUMENT ... | EXAMPLE        gps look look raw:int:0:0:30 | gps 5
+
+WHO carries it out: `look`: `look.py`, which only asks; `duty`: `agent/duties.py`. An argument is
+name:kind:default:least:most; the default `*` is none; least and most are of the value or of its
+length. Kinds: "int", "text", "name" (a text that may be null), "rows" (a list of lists, checked by
+whoever uses it), "map" (names and values, as well), "bytes" (also as hexadecimal text, from whoever
+has a keyboard only), "names" (a list of short texts). What a command does is said in `texts.txt`,
+as c.NAME.
 """
 
-from agent import port
-from agent.console.levels import DANGER, LOOK, ROLES, SERVICE, CommandError
-from agent.log import MAX_LINES
-from agent.reporting import MAX_ZONES
+from agent.console.levels import ROLES, CommandError
+from agent.tables import Table, beside
 
-# As in agent/settings.py and agent/update/, which few drives import.
-MAX_SETTINGS = 32
-SECONDS, MIN_SECONDS, MAX_SECONDS = 300, 5, 3600
-MAX_KEY_SET = 1200
-MAX_WIPE = 1300
-MAX_UPDATE = 3900  # bytes of a signed manifest (agent/update/manifest.py)
-MAX_ATTEMPT = 255  # one byte of the slots' record
 REQUIRED = ()  # stands for "no default": no argument has this value
-MAX_TEXT = 480  # a message to the crew: three times what an SMS holds
 AT_THE_VEHICLE = ("read",)  # the room cannot say that the crew has read something
-
-COMMANDS = (
-    ("ping", LOOK, (), "answers with uptime and state", "ping"),
-    ("report", LOOK, (), "records where the car is and sends it now", "report"),
-    (
-        "profile",
-        SERVICE,
-        (("name", "name", None, 1, 24),),
-        "reports by this profile until told otherwise; null: as configured",
-        "profile pursuit",
-    ),
-    (
-        "zones",
-        SERVICE,
-        (("rows", "rows", REQUIRED, 0, MAX_ZONES),),
-        "these zones take the place of the ones in force, also after a restart",
-        "zones []",
-    ),
-    (
-        "scan",
-        LOOK,
-        (),
-        "everything about the car, between the polls: some seconds to minutes",
-        "scan",
-    ),
-    (
-        "clear",
-        SERVICE,
-        (),
-        "clears the trouble codes; only while the engine is known to stand still",
-        "clear",
-    ),
-    ("journal", LOOK, (), "what is kept, sent, acknowledged and lost", "journal"),
-    (
-        "log",
-        LOOK,
-        (("lines", "int", 10, 1, MAX_LINES),),
-        "the last lines of the log",
-        "log 20",
-    ),
-    ("counters", LOOK, (), "every part's counters", "counters"),
-    (
-        "message",
-        LOOK,
-        (("text", "text", REQUIRED, 1, MAX_TEXT),),
-        "a message to the crew; done when it was handed to the display",
-        "message call the room",
-    ),
-    ("read", LOOK, (), "the crew has read the messages; the room is told", "read"),
-    ("settings", LOOK, (), "what the room has set, and what of it is on trial", "settings"),
-    (
-        "config",
-        DANGER,
-        (
-            ("values", "map", None, 1, MAX_SETTINGS),
-            ("drop", "name", None, 1, 64),
-            ("seconds", "int", SECONDS, MIN_SECONDS, MAX_SECONDS),
-        ),
-        "sets keys of the configuration and starts anew; back if the room is not reached in time; "
-        "drop: a key, or *, as provisioned again",
-        'config {"reporting.profile": "pursuit"}',
-    ),
-    (
-        "keys",
-        DANGER,
-        (("signed", "bytes", REQUIRED, 1, MAX_KEY_SET),),
-        "the room's keys, as the fleet root signed them; sealed to from the next session on",
-        "keys 93 01 c4 ...",
-    ),
-    (
-        "wipe",
-        DANGER,
-        (("signed", "bytes", REQUIRED, 1, MAX_WIPE),),
-        "erases the vehicle's secrets for good; signed by two of the update keys",
-        "wipe 93 01 c4 ...",
-    ),
-    ("restart", DANGER, (), "ends the agent cleanly; the system starts it anew", "restart"),
-    (
-        "update",
-        DANGER,
-        (("signed", "bytes", REQUIRED, 1, MAX_UPDATE), ("attempt", "int", 1, 1, MAX_ATTEMPT)),
-        "fetches a signed release, and starts it on trial",
-        "update 9301c4...",
-    ),
-)
 MAX_NAME = 24
+# Two words at the console that are one command; "config get" is config-get without being named.
+ALIASES = (("dtc clear", "clear"),)
+_LOOK = "look"
+_END = "|"
+_TABLE = Table(beside(__file__, "commands.txt"))
 
 
 def row(name):
-    """The command's row, or None."""
-    for found in COMMANDS:
-        if found[0] == name:
-            return found
-    for found in more().ROWS:
-        if found[0] == name:
-            return found
-    return None
+    """(name, number of the role, arguments, example, whether it only looks), or None. arguments:
+    list of (name, kind, default, least, most)."""
+    rest = _TABLE.find(name) if name and " " not in name and "#" not in name else None
+    return None if rest is None else _row(name, rest)
 
 
 def rows():
-    """All rows, in the order of their names."""
-    return sorted(COMMANDS + more().ROWS)
+    """Generator of all rows, in the order of their names."""
+    for name, rest in _TABLE.rows():
+        yield _row(name, rest)
 
 
-def more():
-    """The module with the rows that only look, out of memory again with whoever asked."""
-    from agent.console import look_rows
+def _row(name, rest):
+    head, _, example = rest.partition(" %s " % _END)
+    words = head.split(" ")
+    arguments = [_argument(word.split(":")) for word in words[2:]]
+    return name, ROLES.index(words[0]), arguments, example, words[1] == _LOOK
 
-    port.forget("agent.console.look_rows")
-    return look_rows
+
+def _argument(parts):
+    name, kind, default, least, most = parts
+    if default == "*":
+        default = REQUIRED
+    elif default == "null":
+        default = None
+    elif kind == "int":
+        default = int(default)
+    return name, kind, default, int(least), int(most)
 
 
 def check(name, arguments, role):

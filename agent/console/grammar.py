@@ -10,14 +10,14 @@ by which a program knows it again.
 
 import json
 
-from agent.console.commands import check, more, row
+from agent.console.commands import ALIASES, check, row
 from agent.console.levels import CommandError
 
 MAX_ID = 1000000000
 
 
 class Call:
-    """name; level: number of the role that it takes; is_look: of the table of those that only look;
+    """name; level: number of the role that it takes; is_look: it only asks;
     arguments: checked; as_json; id: of the call, or None."""
 
     def __init__(self, name, level, is_look, arguments, as_json, id_):
@@ -81,9 +81,12 @@ def options(found):
 def alias(found):
     """The same with two words made one where they are one command."""
     two = " ".join(found[:2])
-    for words_, name in more().ALIASES:
+    for words_, name in ALIASES:
         if two == words_:
             return [name] + found[2:]  # noqa: RUF005 MicroPython has no [x, *y]
+    name = "-".join(found[:2])
+    if len(found) > 1 and row(name):
+        return [name] + found[2:]  # noqa: RUF005 MicroPython has no [x, *y]
     return found
 
 
@@ -94,8 +97,7 @@ def call(rest, role, as_json, id_):
     if found is None:
         raise CommandError("no command %s; help lists them" % name[:24])
     arguments = check(name, _arguments(name, found[2], rest[1:]), role)
-    is_look = found in more().ROWS
-    return Call(name, found[1], is_look, arguments, as_json, id_)
+    return Call(name, found[1], found[4], arguments, as_json, id_)
 
 
 def _arguments(name, columns, given):

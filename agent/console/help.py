@@ -1,7 +1,7 @@
 """`help`: the registry as people read it, and the ends of words that Tab may add."""
 
 from agent import signals
-from agent.console.commands import REQUIRED, more, rows
+from agent.console.commands import ALIASES, REQUIRED, rows
 from agent.console.levels import ROLES
 from agent.console.lines import wrap
 
@@ -13,16 +13,16 @@ _NAMED = "watch"  # its arguments are signals
 
 def typed(name):
     """A command as it is typed: some are two words."""
-    for words, known in more().ALIASES:
+    for words, known in ALIASES:
         if known == name:
             return words
-    return name
+    return name.replace("-", " ")
 
 
 def overview(texts):
-    for name, role, arguments, what, _ in rows():
+    for name, role, arguments, _, _ in rows():
         shown = [typed(name)] + [_form(a) for a in arguments]  # noqa: RUF005
-        yield from _line(" ".join(shown), ROLES[role], _what(texts, name, what))
+        yield from _line(" ".join(shown), ROLES[role], texts.get("c." + name))
     for name in OWN:
         yield from _line(name, "", texts.get("h." + name))
     yield ""
@@ -37,11 +37,6 @@ def _line(left, role, text):
     return (yield from wrap(text, head, _TEXT_AT))
 
 
-def _what(texts, name, what):
-    found = texts.get("c." + name)
-    return what if found == "c." + name else found
-
-
 def _form(argument):
     name, kind, default = argument[:3]
     shown = name.upper() + (" ..." if kind == "names" else "")
@@ -51,11 +46,11 @@ def _form(argument):
 def about(words, texts):
     """All about one command; None where there is none."""
     wanted = " ".join(words)
-    for name, role, arguments, what, example in rows():
+    for name, role, arguments, example, _ in rows():
         if wanted not in (name, typed(name)):
             continue
         form = " ".join([typed(name)] + [_form(a) for a in arguments])  # noqa: RUF005
-        lines = ["%s %s" % (texts.get("usage"), form), _what(texts, name, what)]
+        lines = ["%s %s" % (texts.get("usage"), form), texts.get("c." + name)]
         for key, kind, default, low, high in arguments:
             shown = "" if default in (REQUIRED, None, ()) else " (%s)" % default
             lines.append("  " + texts.get("wants", key.upper(), kind + shown, low, high))

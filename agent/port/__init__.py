@@ -27,6 +27,7 @@ wake_cause      what began this run: the name of an input, 'timer', or the kind 
 sleep           ends this run until an input or the timer wakes the machine; does not return
 sleep_on        called first of all: goes back to sleep where nothing asked for the agent
 heap            what the collected heap holds, or None where there is none to be told
+data_folder     where the data files are that lie beside the modules of a folder
 forget          takes a module out of memory that nobody uses any more
 wait            waits for an asyncio.Event at most so many milliseconds
 read_stdin      awaits a chunk of standard input, b"" at its end
@@ -59,6 +60,7 @@ Storage = _impl.Storage
 Terminal = _impl.Terminal
 Uart = _impl.Uart
 Watchdog = _impl.Watchdog
+data_folder = _impl.data_folder
 forget = _impl.forget
 heap = _impl.heap
 hmac_sha256 = _impl.hmac_sha256

@@ -217,6 +217,11 @@ def forget(name):
     """Nothing: memory is not what this machine is short of."""
 
 
+def data_folder(folder):
+    """Where the data files are that lie beside modules: there."""
+    return folder
+
+
 def heap():
     """None: nobody here has to count it."""
     return None

@@ -13,6 +13,7 @@ from agent.port.errors import UartError
 from agent.port.micropython import (  # noqa: F401
     Aead,
     Storage,
+    data_folder,
     forget,
     heap,
     hmac_sha256,

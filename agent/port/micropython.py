@@ -16,6 +16,7 @@ from agent.port.msgpack import packb, unpackb  # noqa: F401
 from agent.port.storage import FileStorage
 
 _BASE_POINT = b"\x09" + bytes(31)
+_ROM = "/rom/"
 
 
 class _Uptime:
@@ -93,6 +94,22 @@ def forget(name):
     parent, _, leaf = name.rpartition(".")
     if sys.modules.pop(name, None):
         delattr(sys.modules[parent], leaf)
+
+
+def data_folder(folder):
+    """Where the data files are that lie beside modules. Modules alone are in the ROM partition
+    (agent/update/rom.py): their tables are in the slot, which comes later in sys.path."""
+    if not folder.startswith(_ROM):
+        return folder
+    for root in sys.path:
+        found = root + folder[len(_ROM) - 1 :]
+        try:
+            os.stat(found)
+        except OSError:
+            continue
+        if found != folder:
+            return found
+    return folder
 
 
 def heap():

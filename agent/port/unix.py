@@ -14,6 +14,7 @@ from agent.port.inputs import FileInputs as Inputs  # noqa: F401
 from agent.port.micropython import (  # noqa: F401
     Aead,
     Storage,
+    data_folder,
     forget,
     heap,
     hmac_sha256,

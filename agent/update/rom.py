@@ -60,10 +60,7 @@ def _size(files, at):
     """Of a folder's content as records."""
     total = 0
     for name, size, below in _groups(files, at):
-        if size is None:
-            inner = _size(below, at + len(name) + 1)
-        else:
-            inner = 1 + _LENGTH + size
+        inner = 1 + _LENGTH + size if size is not None else _size(below, at + len(name) + 1)
         total += 1 + _LENGTH + 1 + len(name) + inner
     return total
 
@@ -195,11 +192,10 @@ def place(storage, slot, rows, ioctl, new_hash, is_thorough=True):
     return image
 
 
-def start(storage, slot, rows, new_hash, path, is_thorough=True):
+def start(storage, slot, rows, new_hash, vfs, path, is_thorough=True):
     """Mounts the image of a slot at /rom and puts it first into `path` (of modules); what went
-    wrong, as text, or None. Without it the modules come out of the slot, into the heap."""
-    import vfs
-
+    wrong, as text, or None. Without it the modules come out of the slot, into the heap. vfs: the
+    module."""
     if not hasattr(vfs, "rom_ioctl"):
         return None
     for name in ("/rom/lib", _MOUNT):  # the firmware may have mounted what was there before

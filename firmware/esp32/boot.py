@@ -18,8 +18,9 @@ tree = Tree(ROOT)
 slot = choose(tree, new_hash)
 sys.path[0] = ("" if ROOT == "/" else ROOT) + "/" + slot + "/app"
 if sys.platform == "esp32":
+    import vfs
     from slotrom import start
 
-    why = start(tree, slot, rows, new_hash, sys.path)
+    why = start(tree, slot, rows, new_hash, vfs, sys.path)
     if why:
         print("the ROM partition is not used:", why)

@@ -15,7 +15,7 @@ from agent.comms.mqtt import Mqtt, MqttOptions
 from agent.comms.orders import MAX_EVENTS, MAX_KNOWN, MAX_WAITING, Orders
 from agent.comms.seal import FrameBox, FrameError
 from agent.comms.unbatch import BatchError, decode
-from agent.console import commands
+from agent.console import commands, levels
 from agent.console.session import Session
 from agent.console.texts import Texts
 from agent.gps.gpsd import MAX_LINE, Gpsd
@@ -78,7 +78,7 @@ def msgpack():
 
 def message():
     """The plaintext of a down frame: acknowledgements, questions, orders, parts of releases."""
-    orders = Orders(commands.check, commands.DANGER)
+    orders = Orders(commands.check, levels.DANGER)
     now = [0]
 
     def call(data):

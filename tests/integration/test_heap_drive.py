@@ -35,14 +35,22 @@ def test_a_drive_passes_in_the_heap_that_the_documents_name():
     # The start is a good part of half a minute.
     assert found["fixes_per_second"] > 4 and found["obd_values_per_second"] > (19 if LONG else 10)
     assert found["positions_in_room"] > 0 and found["values_in_room"] > 0
+    assert found["commands_answered"] > 3 and found["commands_missed"] == []
     assert found["rows"][-1]["room"] == "all" and found["rows"][-1]["start"] > 0
     if LONG:
         assert found["free_after_gc_last"] > found["free_after_gc_first"] - GROWTH
 
 
+@pytest.mark.skipif(not LONG, reason="PATROL_LONG=1 drives with loaded modules as well")
+def test_a_drive_passes_with_loaded_modules():
+    found = heap.run(minutes=10, is_loaded=True)
+    assert "failed" not in found, found["failed"]
+    assert found["modules"] == "loaded" and found["commands_missed"] == []
+
+
 def test_a_heap_that_is_too_small_is_told():
-    found = heap.run(minutes=0.5, heapsize="240K")
-    assert found["failed"] and found["heapsize"] == 240 * 1024
+    found = heap.run(minutes=0.5, heapsize="176K")
+    assert found["failed"] and found["heapsize"] == 176 * 1024
 
 
 def test_a_heap_size_that_makes_no_sense_is_wrong_use():

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from agent.comms.orders import Orders
-from agent.console.commands import DANGER, LOOK, SERVICE, check
+from agent.console.commands import check
+from agent.console.levels import DANGER, LOOK, SERVICE
 from agent.records import EVENT, EVENT_CODES, POSITION
 from tests.support.rooms import T0, Car, room_file
 from tools.room.core import Room

@@ -3,7 +3,8 @@
 from agent import config
 from agent.comms.orders import MAX_EVENTS, MAX_KNOWN, MAX_WAITING, Orders
 from agent.console import commands
-from agent.console.commands import DANGER, LOOK, REQUIRED, SERVICE, CommandError
+from agent.console.commands import REQUIRED
+from agent.console.levels import DANGER, LOOK, ROLES, SERVICE, CommandError
 
 
 def refusing(name, arguments, role):
@@ -120,15 +121,40 @@ def test_calls_are_checked():
 
 
 def test_the_configuration_knows_the_roles():
-    assert config.SCHEMA["orders"]["role"].choices == commands.ROLES
+    assert config.SCHEMA["orders"]["role"].choices == ROLES
 
 
 def test_the_registry_is_in_order():
-    names = [row[0] for row in commands.COMMANDS]
-    assert len(names) == len(set(names))
-    for name, role, arguments, what, example in commands.COMMANDS:
+    names = [row[0] for row in commands.rows()]
+    assert names == sorted(set(names)) and len(names) > 30
+    for name, role, arguments, example, _ in commands.rows():
+        assert commands.row(name)[0] == name  # the look-up finds what the reading through finds
         assert len(name) <= commands.MAX_NAME and role in (LOOK, SERVICE, DANGER)
-        assert what and example.split(" ")[0] == name
+        assert example.replace(" ", "-").startswith(name)
         for key, kind, default, low, high in arguments:
-            assert key and kind in ("int", "text", "name", "rows", "map", "bytes") and low <= high
-            assert default is REQUIRED or default is None or isinstance(default, int)
+            assert key and low <= high
+            assert kind in ("int", "text", "name", "rows", "map", "bytes", "names")
+            assert (
+                default is REQUIRED
+                or default is None
+                or type(default) is type(low if kind == "int" else "")
+            )
+    for name in ("", "dtc clear", "#", "clear ", "CLEAR", "x" * 300):
+        assert commands.row(name) is None
+
+
+def test_the_registry_s_limits_are_those_of_the_parts():
+    from agent import log, reporting
+    from agent.console import limits
+    from agent.update import manifest
+
+    most = {}
+    for name, _, arguments, _, _ in commands.rows():
+        for key, _, _, _, high in arguments:
+            most[name, key] = high
+    assert most["zones", "rows"] == reporting.MAX_ZONES
+    assert most["log", "lines"] == log.MAX_LINES and most["events", "count"] == log.MAX_EVENTS
+    assert most["gps", "raw"] == limits.MAX_RAW_S and most["trace", "seconds"] == limits.MAX_TRACE_S
+    assert most["watch", "names"] == limits.MAX_WATCHED
+    assert most["update", "signed"] == manifest.MAX_SIGNED
+    assert commands.row("events")[2][0][2] == log.MAX_EVENTS

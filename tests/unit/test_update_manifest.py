@@ -20,12 +20,6 @@ def raises(kind, call, *arguments):
     raise AssertionError("no %s" % kind.__name__)
 
 
-def test_the_orders_argument_has_room_for_a_signed_manifest_and_no_more():
-    from agent.console import commands
-
-    assert commands.MAX_UPDATE == manifest.MAX_SIGNED
-
-
 def test_rsa_signatures_hold_or_are_refused_as_the_vectors_say():
     counts = [0, 0]
     for v in VECTORS["rsa"]:

@@ -187,6 +187,7 @@ def test_micropython_mounts_it():
     if sys.implementation.name != "micropython":
         return
     import os
+
     import vfs
 
     image = place(Slot(FILES), Partition(65536))

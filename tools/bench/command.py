@@ -31,8 +31,14 @@ def bench(
         float, typer.Option(min=0.5, max=600, help="heap: length of the drive.")
     ] = heap.MINUTES,
     heapsize: Annotated[
-        str, typer.Option(help="heap: MicroPython's heap, such as 320K.")
-    ] = heap.HEAPSIZE,
+        str | None,
+        typer.Option(
+            help=f"heap: MicroPython's heap; {heap.HEAPSIZE}, with --loaded {heap.LOADED_HEAPSIZE}."
+        ),
+    ] = None,
+    loaded: Annotated[
+        bool, typer.Option("--loaded", help="heap: the modules are in the heap, not run in place.")
+    ] = False,
     find: Annotated[
         bool, typer.Option("--find", help="heap: also look for the smallest that does.")
     ] = False,
@@ -45,7 +51,9 @@ def bench(
         typer.echo(f"bench: no benchmark {name}; there are {', '.join(BENCHES)}", err=True)
         raise typer.Exit(2)
     for chosen in [name] if name else BENCHES:
-        options = {"heap": (minutes, heapsize, find), "loop": (seconds,)}.get(chosen, ())
+        options = {"heap": (minutes, heapsize, find, None, loaded), "loop": (seconds,)}.get(
+            chosen, ()
+        )
         try:
             figures = BENCHES[chosen](*options)
         except heap.BenchError as e:

@@ -1,9 +1,11 @@
 """What the agent takes of MicroPython's heap, on a drive and by its code.
 
 The drive is the real program compiled as a gateway carries it, under MicroPython's unix port: an
-emulated car (a u-blox receiver at 5 Hz, an adapter at 115200 baud), the journal, and mosquitto with
-the certificates that provisioning makes; without mosquitto the embedded broker, without TLS. Once
-a second the agent's status tells what the heap holds (`port.heap`).
+emulated car (a u-blox receiver at 5 Hz, an adapter at 115200 baud), the journal, mosquitto with the
+certificates that provisioning makes (without mosquitto the embedded broker, without TLS), and a
+technician who types at the console all the time. Once a second the agent's status tells what the
+heap holds (`port.heap`). The modules are run in place, out of a ROM partition as boot code fills
+it (agent/update/rom.py); with `--loaded` they are loaded into the heap, as on a board without one.
 
     peak_bytes            most that was in use just before a collection
     live_max_bytes        most that was still in use just after one
@@ -29,11 +31,20 @@ from pathlib import Path
 from tools import interpreter, provision
 from tools.bench import heap_rooms
 from tools.bench.technician import Technician
-from tools.demo.children import Child, ChildError, find_micropython, free_port, micropython_agent, rom_agent
+from tools.demo.children import (
+    Child,
+    ChildError,
+    find_micropython,
+    free_port,
+    micropython_agent,
+    rom_agent,
+)
 from tools.demo.received import Received
 from tools.provision.broker import create_broker
+from tools.release import ReleaseError
 
-HEAPSIZE = "400K"
+HEAPSIZE = "320K"
+LOADED_HEAPSIZE = "448K"
 MINUTES = 10
 SCENARIO = "rabat-hour"
 VEHICLE = "v-bench0001"
@@ -47,7 +58,7 @@ _SIGNALS = (
 )  # fmt: skip
 _SEARCH_KB = (160, 512)  # of `--find`
 _STEP_KB = 4
-_SHORT_MINUTES = 1.0
+_SHORT_MINUTES = 2.0  # each command of the console once
 _START_S = 40  # key agreement, journal, first status
 _DRAIN_S = 20
 _SETTLED_MS = 60000  # what comes before belongs to the start
@@ -275,17 +286,18 @@ def find(rig, minutes=_SHORT_MINUTES):
     return high * _STEP_KB
 
 
-def run(minutes=MINUTES, heapsize=HEAPSIZE, is_search=False, agent=None, is_rom=False):
+def run(minutes=MINUTES, heapsize=None, is_search=False, agent=None, is_loaded=False):
     """The figures; `rows`: the rooms' code. agent: a compiled agent's folder, or None: the working
-    tree's; is_rom: see `_Rig`."""
+    tree's; is_loaded: the modules are loaded into the heap."""
+    heapsize = heapsize or (LOADED_HEAPSIZE if is_loaded else HEAPSIZE)
     size = _bytes(heapsize)
     try:
         program = find_micropython()
-    except ChildError as e:
+        rooms = heap_rooms.measure(program, agent or interpreter.compiled())
+    except (ChildError, ReleaseError) as e:
         return {"skipped": str(e)}
-    rooms = heap_rooms.measure(program, agent or interpreter.compiled())
-    figures = {"rows": heap_rooms.table(rooms)}
-    with _rig(agent, is_rom) as rig:
+    figures = {"rows": heap_rooms.table(rooms), "modules": "loaded" if is_loaded else "in place"}
+    with _rig(agent, not is_loaded) as rig:
         if is_search:
             figures["smallest_heapsize"] = 1024 * find(rig)
         try:

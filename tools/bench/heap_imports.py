@@ -48,8 +48,13 @@ def _marked_import(name, *arguments):
     return found
 
 
-builtins.__import__ = _marked_import
-_mark("begin", "all")
-for module in sys.argv[1:]:
-    __import__(module)
-_mark("end", "all")
+def main(modules):
+    builtins.__import__ = _marked_import
+    _mark("begin", "all")
+    for module in modules:
+        __import__(module)
+    _mark("end", "all")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

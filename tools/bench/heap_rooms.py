@@ -2,8 +2,9 @@
 
 Compiled files in KB, and the heap that their import takes under MicroPython's unix port: each
 module's own, without what it imports in turn. `start` is what `python -m agent` imports before it
-reads its configuration; `later` what is imported only where it is needed. The names of all modules
-lie in one pool of the interpreter, which is a row of its own.
+reads its configuration; `later` what is imported only where it is needed. `start in place` and
+`later in place`: the same with the modules in a ROM partition, as agent/update/rom.py puts them
+there. The names of all modules lie in one pool of the interpreter, which is a row of its own.
 """
 
 import re
@@ -15,7 +16,9 @@ NAMES = "names"
 _HEAP = "4M"
 _START = "agent.__main__"
 _TOP = "top"
-_BLANK = {"files_kb": None, "modules": None, "start": 0, "later": 0}
+IN_PLACE = " in place"
+_HEAPS = ("start", "later", "start" + IN_PLACE, "later" + IN_PLACE)
+_BLANK = {"files_kb": None, "modules": None, **dict.fromkeys(_HEAPS, 0)}
 _POOL = re.compile(r"n_qstr=(\d+), .*n_total_bytes=(\d+)")
 
 
@@ -36,29 +39,34 @@ def _modules(folder):
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
 
-def measure(program, folder):
-    """{room: {files_kb, modules, start, later}} in bytes of heap but for the first two, and the
-    names' row. folder: a compiled agent. Raises RoomsError."""
+def measure(program, folder, is_in_place=True):
+    """{room: {files_kb, modules, start, later, start in place, later in place}} in bytes of heap
+    but for the first two, and the names' row. folder: a compiled agent; without is_in_place the
+    last two are not measured. Raises RoomsError."""
     files = dict(_modules(folder))
-    later = sorted(name for name in files if name != "agent.port.esp32")
-    script = interpreter.ROOT / "tools/bench/heap_imports.py"
-    command = [program, "-X", f"heapsize={_HEAP}", script, _START, *later]
-    done = subprocess.run(
-        command, cwd=folder, env=interpreter.environment(folder), capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RoomsError((done.stdout + done.stderr).strip()[-2000:])
     rows = {}
     for name, path in files.items():
-        row = rows.setdefault(room_of(name), {"files_kb": 0, "modules": 0, "start": 0, "later": 0})
+        row = rows.setdefault(room_of(name), {**_BLANK, "files_kb": 0, "modules": 0})
         row["files_kb"] += path.stat().st_size / 1024
         row["modules"] += 1
-    names = {"start": 0, "later": 0}
-    for name, used, pool, is_later in _own(done.stdout):
-        column = "later" if is_later else "start"
-        names[column] += pool
-        if name != "all":
-            rows[room_of(name)][column] += used
+    names = dict.fromkeys(_HEAPS, 0)
+    modules = [_START, *sorted(name for name in files if name != "agent.port.esp32")]
+    script = interpreter.ROOT / "tools/bench/heap_imports.py"
+    loaded = [program, "-X", f"heapsize={_HEAP}", script], interpreter.environment(folder)
+    runs = [(*loaded, "")]
+    if is_in_place:
+        runs.append((*interpreter.in_rom(_HEAP, script.stem, [script.parent], folder), IN_PLACE))
+    for command, environment, suffix in runs:
+        done = subprocess.run(
+            [*command, *modules], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RoomsError((done.stdout + done.stderr).strip()[-2000:])
+        for name, used, pool, is_later in _own(done.stdout):
+            column = ("later" if is_later else "start") + suffix
+            names[column] += pool
+            if name != "all":
+                rows[room_of(name)][column] += used
     for row in rows.values():
         row["files_kb"] = round(row["files_kb"], 1)
     rows[NAMES] = names

@@ -99,14 +99,14 @@ class Client:
         self._settle()
 
     def _is_look(self, text):
-        from agent.console import commands, grammar
+        from agent.console import commands, grammar, levels
 
         try:
             words = grammar.alias(grammar.words(text))
             found = commands.row(words[0])
-        except (commands.CommandError, IndexError):
+        except (levels.CommandError, IndexError):
             return False
-        return found is not None and found[1] == commands.LOOK
+        return found is not None and found[1] == levels.LOOK
 
     def _send(self, text):
         if not self._is_clear:

@@ -51,35 +51,6 @@ def rom_agent(heap):
     return command, {"cwd": ROOT, "env": environment}
 
 
-class ChildError(Exception):
-    """A child program did not start, or ended before its time."""
-
-
-def free_port():
-    """A loopback port that is free now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def find_micropython():
-    """Path of the MicroPython interpreter. Raises ChildError with the way to get one."""
-    found = interpreter.find()
-    if found is None:
-        raise ChildError(interpreter.HOW_TO_GET_IT)
-    return found
-
-
-def micropython_agent(heap):
-    """(command, keywords for Child) that run the agent under MicroPython, compiled as a gateway
-    carries it. Raises ChildError."""
-    program = find_micropython()
-    folder = interpreter.compiled()
-    command = [program, "-X", f"heapsize={heap}", "-m", "agent"]
-    # MicroPython looks where it is first.
-    return command, {"cwd": folder, "env": interpreter.environment(folder)}
-
-
 class Child:
     """A program with a pipe to its standard input. `lines` holds what it printed last: as many as
     the option of that name says."""

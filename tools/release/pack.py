@@ -1,6 +1,6 @@
 """Long tables of the agent become what `agent/packed.py` reads: on a chip each KB counts twice,
 once for each slot. Short ones gain no block of the flash and stay text, and so does what is looked
-up while driving: to inflate it takes 2 KB of the heap.
+up while driving, and for each line at the console: to inflate it takes 2 KB of the heap.
 """
 
 import zlib
@@ -8,7 +8,7 @@ import zlib
 from agent.packed import SUFFIX, WINDOW
 
 LONG = 8192  # bytes
-DRIVING = ("agent/signals.txt",)
+DRIVING = ("agent/signals.txt", "agent/console/texts.txt")
 # Plain text of a section, which a look-up goes through: a chip is said to inflate some 280 KB a
 # second, 15 ms for 4 KB. Smaller sections make a larger file; the longest table gains most, and is
 # asked least.

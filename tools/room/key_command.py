@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent.console import commands
+from agent.console import commands, levels
 from tools.provision.files import KEY_SET
 from tools.room import keys as room_keys
 from tools.room.orders import OPEN, OrderBook, OrderError
@@ -96,9 +96,9 @@ def _row(room, store, book, name, signed, by, days):
         )
         if not is_there:
             now = utc_ms()
-            values = commands.check(_COMMAND, {"signed": signed}, commands.DANGER)
+            values = commands.check(_COMMAND, {"signed": signed}, levels.DANGER)
             until = now + days * 86400000
-            number = book.give(name, _COMMAND, values, commands.DANGER, by, now, until)
+            number = book.give(name, _COMMAND, values, levels.DANGER, by, now, until)
             given = book.order(number)
     return {
         "vehicle": name,

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from agent import settings
-from agent.console import commands
+from agent.console import commands, levels
+from agent.console.texts import Texts
 from tools.room import export as exports
 from tools.room import keys as room_keys
 from tools.room.orders import OPEN, OrderBook, OrderError
@@ -42,13 +43,13 @@ def order(
 
     Example: patrol room order v-k3n5qw2a profile name=pursuit --dir room --for 300 --wait
     """
-    if role not in commands.ROLES:
-        raise typer.BadParameter(f"--role {role}: there are {', '.join(commands.ROLES)}")
-    level = commands.ROLES.index(role)
+    if role not in levels.ROLES:
+        raise typer.BadParameter(f"--role {role}: there are {', '.join(levels.ROLES)}")
+    level = levels.ROLES.index(role)
     values = _values(arguments or ())
     try:
         values = commands.check(name, values, level)
-    except commands.CommandError as error:
+    except levels.CommandError as error:
         raise typer.BadParameter(str(error)) from None
     book = _book(folder, vehicle)
     try:
@@ -112,8 +113,9 @@ def commands_() -> None:
     Example: patrol room commands
     """
     table = Table("command", "role", "what it does", "example")
-    for name, role, _, what, example in commands.rows():
-        table.add_row(name, commands.ROLES[role], what, example)
+    texts = Texts()
+    for name, role, _, example, _ in commands.rows():
+        table.add_row(name, levels.ROLES[role], texts.get("c." + name), example)
     Console().print(table)
 
 
@@ -155,7 +157,7 @@ def _json(row, result):
         "vehicle": row.vehicle,
         "command": row.name,
         "arguments": _shown(row.arguments),
-        "role": commands.ROLES[row.role],
+        "role": levels.ROLES[row.role],
         "by": row.given_by,
         "given": exports.iso(row.given_ms),
         "until": exports.iso(row.until_ms),

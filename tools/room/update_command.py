@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent.console import commands
+from agent.console import commands, levels
 from tools.provision.bundle import KEYS_FOLDER
 from tools.release import ReleaseError
 from tools.release import folder as releases
@@ -23,6 +23,7 @@ from tools.room.serve import utc_ms
 from tools.room.store import StoreError
 from tools.room.updates import LAST, NAME, ORDERED, UpdateBook
 
+_MAX_ATTEMPT = commands.row(NAME)[2][1][-1]
 _GOING = (ORDERED, "fetching", "lost", "ready", "trial")
 _LOOK_S = 0.2
 _MAX_WAIT_S = 86400
@@ -46,7 +47,7 @@ def update(
     attempt: Annotated[
         int | None,
         typer.Option(
-            min=1, max=commands.MAX_ATTEMPT, help="Default: one more where it did not come right."
+            min=1, max=_MAX_ATTEMPT, help="Default: one more where it did not come right."
         ),
     ] = None,
     seconds: Annotated[
@@ -130,11 +131,11 @@ class _Books:
         now = utc_ms()
         signed = self.updates.signed(release)
         try:
-            values = commands.check(NAME, {"signed": signed, "attempt": attempt}, commands.DANGER)
-        except commands.CommandError as error:
+            values = commands.check(NAME, {"signed": signed, "attempt": attempt}, levels.DANGER)
+        except levels.CommandError as error:
             raise OrderError(str(error)) from None
         number = self.orders.give(
-            vehicle, NAME, values, commands.DANGER, who, now, now + seconds * 1000
+            vehicle, NAME, values, levels.DANGER, who, now, now + seconds * 1000
         )
         self.updates.ordered(vehicle, release, attempt, number, now)
 
