@@ -5,7 +5,7 @@
 A section is what `tables.py` describes, some rows of it, as raw DEFLATE (RFC 1951) with a window of
 2^WINDOW bytes; offsets count from the file's beginning. A look-up goes through the head, some
 hundred bytes, and then through one section: there is no block of it in RAM, only the window.
-`tools/release/pack.py` makes them; imported where the text itself is not there.
+`tools/release/pack.py` makes them.
 """
 
 from agent import port
@@ -13,6 +13,15 @@ from agent.tables import Table, lines_of
 
 SUFFIX = ".z"
 WINDOW = 10
+
+
+def open_table(path):
+    """The Table of a file that a release for chips may have packed, as those that are long."""
+    try:
+        with open(path, "rb"):
+            return Table(path)
+    except OSError:
+        return Packed(path + SUFFIX)
 
 
 class Packed(Table):

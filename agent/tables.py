@@ -8,8 +8,6 @@ A line is a key, a space and the rest, in ASCII; keys are in ascending order of 
 search by seek, about a dozen reads of BLOCK bytes. A file may be as long as the storage allows.
 """
 
-import os
-
 from agent import port
 
 # One read. It must hold the end of the line it falls into and the whole next one, so that no line
@@ -22,17 +20,6 @@ def beside(module_file, name):
     """Path of a data file that lies beside a module: beside(__file__, "signals.txt")."""
     folder, slash, _ = module_file.rpartition("/")
     return port.data_folder(folder) + slash + name
-
-
-def open_table(path):
-    """The Table of a file that a release for chips may have packed, as those that are long."""
-    try:
-        os.stat(path)
-    except OSError:
-        from agent.packed import SUFFIX, Packed
-
-        return Packed(path + SUFFIX)
-    return Table(path)
 
 
 class Table:

@@ -6,7 +6,7 @@ otherwise: accents are then left out, and Arabic is put into Latin letters, each
 the vowels that are not written: poor, and better than question marks.
 """
 
-from agent.tables import beside, open_table
+from agent.tables import Table, beside
 
 LANGUAGES = ("en", "fr", "ar")
 CHARSETS = ("ascii", "utf-8")
@@ -25,7 +25,7 @@ class Texts:
     def __init__(self, language="en", charset="ascii"):
         self._is_ascii = charset == "ascii"
         self.language = language
-        self._table = open_table(beside(__file__, "texts.txt"))
+        self._table = Table(beside(__file__, "texts.txt"))
 
     def get(self, name, *values):
         """The text, with the values put in for its "%s"; in English where the language lacks it,

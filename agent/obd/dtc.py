@@ -5,7 +5,7 @@ loaded; a maker's own codes (P1, P30..P33, C1, C2, B1, B2, U1, U2 and others) ma
 dtc_<make>.txt in the same form.
 """
 
-from agent.tables import beside, open_table
+from agent.tables import beside
 
 _LETTERS = "PCBU"  # powertrain, chassis, body, network: the first two bits
 
@@ -64,6 +64,8 @@ def text(code, make=None):
     `make` names a maker's own table ("toyota"), which is asked first. A failure type, as in
     "P0301-11", is left out: failure_type() has it.
     """
+    from agent.packed import open_table  # few drives have a code
+
     code = code[:5]
     for file in ("dtc_%s.txt" % make if make else None, "dtc_texts.txt"):
         if file:

@@ -3,7 +3,8 @@
 A name is a convenience: where the file is missing there is none, and nothing else changes.
 """
 
-from agent.tables import beside, open_table
+from agent.packed import open_table
+from agent.tables import beside
 
 _TABLE = open_table(beside(__file__, "names.txt"))
 

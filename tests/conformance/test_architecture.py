@@ -18,6 +18,7 @@ LAYERS = (
     ("agent.const",),
     ("agent.port",),
     ("agent.tables",),
+    ("agent.packed",),
     ("agent.records", "agent.signals", "agent.log"),
     (
         "agent.comms",

@@ -22,7 +22,7 @@ def test_the_trouble_codes_are_those_of_the_tables():
 
 ASKED = """
 import sys
-from agent.tables import open_table
+from agent.packed import open_table
 for line in sys.stdin:
     path = line.strip()
     table = open_table(path)

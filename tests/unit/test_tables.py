@@ -1,7 +1,7 @@
 """Tables in files: every row is found, whatever its place and length, and nothing else is."""
 
-from agent.packed import SUFFIX, Packed
-from agent.tables import BLOCK, MAX_LINE, Table, beside, open_table
+from agent.packed import SUFFIX, Packed, open_table
+from agent.tables import BLOCK, MAX_LINE, Table, beside
 from tests.support.files import remove_all as remove
 from tests.support.files import temporary
 
