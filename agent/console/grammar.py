@@ -11,22 +11,9 @@ by which a program knows it again.
 import json
 
 from agent.console.commands import ALIASES, check, row
-from agent.console.levels import CommandError
+from agent.console.levels import Call, CommandError
 
 MAX_ID = 1000000000
-
-
-class Call:
-    """name; level: number of the role that it takes; is_look: it only asks;
-    arguments: checked; as_json; id: of the call, or None."""
-
-    def __init__(self, name, level, is_look, arguments, as_json, id_):
-        self.name = name
-        self.is_look = is_look
-        self.level = level
-        self.arguments = arguments
-        self.as_json = as_json
-        self.id = id_
 
 
 def words(line):
