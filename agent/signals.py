@@ -104,3 +104,8 @@ def physical(signal, raw):
     if found is None:
         raise KeyError(signal)
     return (raw * found[NUM] + found[ADD]) / found[DEN]
+
+
+def rounded(signal, raw):
+    """The physical value for people and JSON, as the raw one has all of the source's digits."""
+    return round(physical(signal, raw) * 1000) / 1000

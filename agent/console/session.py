@@ -32,6 +32,7 @@ _IDLE = 0
 _BUSY = 1  # a call is carried out
 _SHOWING = 2
 _MORE_KEY = 3  # waits for a key after a screenful
+_FIRST = ()  # stands for the line that comes next, as long as nothing was shown
 
 
 class Session:
@@ -226,7 +227,7 @@ class Session:
     def show(self, lines):
         self._watching = False
         self._lines = iter(lines)
-        self._next = self._take()
+        self._next = _FIRST
         self._left = 0 if self.is_answer_json else self.rows - 1
         self._state = _SHOWING
 
@@ -273,6 +274,8 @@ class Session:
             return b""
         out = b""
         while len(out) < _PIECE:
+            if self._next is _FIRST:
+                self._next = self._take()
             if self._next is None:
                 self._lines = None
                 self._ready()

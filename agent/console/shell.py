@@ -21,22 +21,30 @@ _WATCH_MS = const(1000)  # between two pictures
 _WATCH_LIMIT_MS = const(1800000)  # nobody looks for longer, and on a plain line no end is seen
 _MAX_ECHO = const(2048)  # bytes waiting; noise beyond it is not echoed
 _MAX_TEXT = const(80)
-# What a session is made of; and what orders from the room use as well.
-_OWN = ("agent.console.shell", "agent.console.session", "agent.console.editor",
-        "agent.console.texts", "agent.console.login")  # fmt: skip
-_SHARED = ("agent.duties", "agent.console.commands", "agent.console.levels",
-           "agent.console.limits")  # fmt: skip
-CAR = ("dtc", "freeze", "ready", "vin", "monitor", "scan", "watch", "obd")
-# What a command and its picture take, besides what forgets itself.
-_SEEN = ("agent.console.grammar", "agent.console.lines", "agent.console.faults",
-         "agent.obd.monitors", "agent.obd.names", "agent.obd.readiness")  # fmt: skip
+# What a session is made of, and what orders from the room use as well: modules below `agent.`,
+# in one text each, as a tuple of texts takes a chip five times the memory.
+_OWN = "console.shell console.session console.editor console.texts console.login"
+_SHARED = "console.levels console.limits"
+CAR = ("dtc", "freeze", "ready", "vin", "monitor", "scan")
+LIVE = ("watch", "obd")
+# What a command and its picture take, besides what forgets itself; and what orders use of that.
+_SEEN = "console.grammar console.lines console.faults packed obd.monitors obd.names obd.readiness"
+_SEEN_SHARED = "duties console.commands"
 
 
 def forget(has_orders):
     """The technician has gone: all of this leaves the memory, but for what orders still need."""
-    for name in _SEEN + _OWN + (() if has_orders else _SHARED):
-        if name in sys.modules:
-            port.forget(name)
+    _forget(_SEEN, _OWN)
+    if not has_orders:
+        _forget(_SEEN_SHARED, _SHARED)
+
+
+def _forget(*lists):
+    for names in lists:
+        for name in names.split():
+            name = "agent." + name
+            if name in sys.modules:
+                port.forget(name)
 
 
 class Shell:
@@ -59,11 +67,6 @@ class Shell:
         self._next = self._watch_end = 0
         self._is_over = False
         self._is_tidy = True
-        self._handlers = {
-            "call": self._on_call, "cancel": self._on_cancel, "help": self._on_help,
-            "complete": self._on_complete, "end": self._on_end, "logout": self._on_logout,
-            "login": self._on_login, "answer": self._on_answer,
-        }  # fmt: skip
 
     async def run(self, data):
         """Until the technician goes, or is gone; data: what he has typed already."""
@@ -111,9 +114,9 @@ class Shell:
         self._forget()
 
     def _forget(self):
-        for name in _SEEN + (() if self._app.ordering.has_begun else _SHARED[:2]):
-            if name in sys.modules:
-                port.forget(name)
+        _forget(_SEEN)
+        if not self._app.ordering.has_begun:
+            _forget(_SEEN_SHARED)
 
     def _take(self, data, now):
         if data:
@@ -134,7 +137,12 @@ class Shell:
     def _do(self, call, now):
         kind = call[0]
         try:
-            self._handlers[kind](*call[1:], now)
+            handler = {
+                "call": self._on_call, "cancel": self._on_cancel, "help": self._on_help,
+                "complete": self._on_complete, "end": self._on_end, "logout": self._on_logout,
+                "login": self._on_login, "answer": self._on_answer,
+            }[kind]  # fmt: skip
+            handler(*call[1:], now)
         except CommandError as e:
             self._refuse(call, str(e))
         except Exception as e:
@@ -177,13 +185,15 @@ class Shell:
         self._session.show(self._answered(call, data))
 
     def _answered(self, call, data):
-        """An iterator of lines, or of pieces of one."""
+        """Generator of lines, or of pieces of one. What makes them comes when the first is wanted:
+        what got the data has left the memory by then."""
         if not call.as_json:
-            return _drawn(call.name, data, self._texts)
+            yield from drawn(call.name, data, self._texts)
+            return
         from agent.console import written
 
         port.forget("agent.console.written")
-        return written.line(call.name, call.id, data)
+        yield from written.line(call.name, call.id, data)
 
     def _refuse(self, call, why):
         session = self._session
@@ -306,10 +316,12 @@ class Shell:
         return self._texts.get(name, *values)
 
 
-def _drawn(name, data, texts):
+def drawn(name, data, texts):
     """An iterator of lines. What makes them is in memory until they are made."""
     if name in CAR:
         from agent.console import show_car as show
+    elif name in LIVE:
+        from agent.console import show_live as show
     else:
         from agent.console import show
     port.forget(show.__name__)

@@ -1,8 +1,8 @@
-"""Answers about the car as people read them (see `show.py`): codes and values with their names."""
+"""What was asked of the car, as people read it (see `show.py`): codes and values with names."""
 
 from agent import signals
 from agent.console import lines
-from agent.obd import dtc, monitors, names, readiness
+from agent.obd import dtc
 
 _KINDS = ("stored", "pending", "permanent")
 
@@ -17,8 +17,7 @@ def _ecu(number):
 
 def _value(signal, raw):
     """One line of a frozen value."""
-    value = round(signals.physical(signal, raw) * 1000) / 1000
-    return signals.name(signal), lines.number(value), signals.unit(signal)
+    return signals.name(signal), lines.number(signals.rounded(signal, raw)), signals.unit(signal)
 
 
 def _missing(d, texts):
@@ -64,6 +63,8 @@ def _freeze(d, texts):
 
 
 def _ready_of(d, texts):
+    from agent.obd import readiness
+
     for ecu in d["ecus"]:
         told = ecu.get("readiness")
         if told is None:
@@ -81,6 +82,8 @@ def _ready(d, texts):
 
 
 def _vin_of(d, texts):
+    from agent.obd import names
+
     yield from lines.row(texts, "vin", d["vin"])
     for ecu in d["ecus"]:
         parts = [ecu.get("acronym"), ecu.get("name")] + list(ecu.get("calibrations", ()))
@@ -98,6 +101,8 @@ def _vin(d, texts):
 
 
 def _monitor_of(d, texts):
+    from agent.obd import monitors
+
     for ecu in d["ecus"]:
         for mid, tid, uasid, value, low, high in ecu.get("tests", ()):
             shown = []
@@ -136,24 +141,6 @@ def _scan(d, texts):
     yield from _missing(d, texts)
 
 
-def _table(values, texts):
-    for name, value, unit, age in values:
-        shown = "-" if value is None else lines.number(value)
-        yield "%-42s %12s %-9s %s" % (name[-42:], shown, unit, lines.age(age))
-
-
-def _obd(d, texts):
-    yield from lines.row(texts, "adapter", d["adapter"], lines.closed(texts, d["open"]))
-    yield from lines.row(texts, "protocol", names.protocol(d["protocol"]))
-    yield from lines.row(texts, "state", lines.word(texts, d["state"]))
-    yield from _table(d["values"], texts)
-
-
-def _watch(d, texts):
-    yield from lines.row(texts, "car", lines.word(texts, d["state"]))
-    yield from _table(d["values"], texts)
-
-
 _DRAWERS = {
     "dtc": _dtc,
     "freeze": _freeze,
@@ -161,6 +148,4 @@ _DRAWERS = {
     "vin": _vin,
     "monitor": _monitor,
     "scan": _scan,
-    "watch": _watch,
-    "obd": _obd,
 }

@@ -128,13 +128,11 @@ def _one(where, baud, command, as_json, key, name, role, secret, log):
 
 def _lines(command, data):
     """The answer as the console itself shows it."""
-    from agent.console import grammar, show, show_car
-    from agent.console.shell import CAR
+    from agent.console import grammar
+    from agent.console.shell import drawn
     from agent.console.texts import Texts
 
-    name = grammar.alias(grammar.words(command))[0]
-    drawer = show_car if name in CAR else show
-    return drawer.render(name, data, Texts("en", "utf-8"))
+    return drawn(grammar.alias(grammar.words(command))[0], data, Texts("en", "utf-8"))
 
 
 @app.command()
