@@ -93,7 +93,9 @@ async def run(path):
         forget(name)
 
     port.forget = forgetting
-    before = heap.look()
+    for _ in range(3):  # until nothing comes any more that was not there before
+        await asyncio.sleep_ms(20)
+        before = heap.look()
     from agent.console.door import Door
 
     line = Line(heap)
