@@ -13,13 +13,14 @@ from tools.flash.volume import BLOCK, Volume
 _BASE = ("boot.py", "main.py", "board.py", "slotboot.py", "slottree.py")
 _SLOT, _OTHER, _JOURNAL = "a", "b", "journal"
 # A release grows. One part in so many of a slot is kept for that, in both.
-_GROWTH = 16
+_GROWTH = 20
 # Blocks that the running agent takes beside the journal's segments, at most.
 _RUNNING = (
     # Two, and the third while one follows the other; the spare file; see docs/journal.md.
     ("the journal's ledger", 4),
-    # 5 KB of names and places of 140 files; each pair of blocks is split when it is half full.
-    ("the journal's folder", 6),
+    # 5 KB of names and places of 140 files, and what a download adds to the folders of slot b: each
+    # pair of blocks is split when it is half full.
+    ("folders that grow", 10),
     # Settings from afar in two copies, a set of room keys, counters, what a rest leaves.
     ("settings, keys, counters", 5),
     # A file's last block is copied before it is appended to: three lanes, the ledger, a download;
