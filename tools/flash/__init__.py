@@ -6,6 +6,8 @@ contents.py     what lies on it: boot files, the agent's slot, configuration, ke
 ports.py        serial ports: which there are, what they can do
 esptool.py      Espressif's esptool, run as a program
 work.py         the steps: look, plan, write, verify, record
+selftest.py     what the gateway says of itself once it runs, by its console
+budget.py       what takes how much of the file system, and what that leaves to the journal
 records.py      which board got what
 secure.py       secure boot and flash encryption: the steps, shown first
 """

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tools.files import write_private
 from tools.flash import FlashError, UsageError, contents, firmware, ports, secure, work
+from tools.flash import selftest as testing
 from tools.flash.esptool import Esptool
 from tools.flash.records import Records
 
@@ -54,6 +55,9 @@ def esp32(
     baud: Baud = _BAUD,
     stub: Annotated[
         bool, typer.Option(help="Let esptool upload its own loader; without it is slow.")
+    ] = True,
+    selftest: Annotated[
+        bool, typer.Option(help="Then start the gateway and ask it for its self-test.")
     ] = True,
     records: Annotated[
         Path, typer.Option(help="Folder for boards.jsonl: which board got what.")
@@ -105,12 +109,13 @@ def esp32(
             kept.begin(chip.mac)
         with shown.bars() as progress:
             work.write(plan, tool, progress)
-        row = kept.add({**_of(chip), **plan.values()})
         kept.done(chip.mac)
+        after = "it starts now" if found.has_lines else "press RESET to start it"
+        shown.line(f"{plan.vehicle}: written and verified; {after}")
+        row = _tested({**_of(chip), **plan.values()}, plan, selftest and found, kept, shown)
     except FlashError as error:
         raise _failed(error) from None
-    after = "it starts now" if found.has_lines else "press RESET to start it"
-    shown.result(row, f"{plan.vehicle}: written and verified; {after}")
+    shown.result(row)
 
 
 @app.command("secure")
@@ -204,6 +209,23 @@ def _write_image(parts, vehicle, out, flash_size, shown):
     shown.result(values, f"{out}: {len(data)} bytes, to be written to {at:#x} of an erased board")
 
 
+def _tested(values, plan, port, kept, shown):
+    """The record, with what the gateway says of itself; port: False where nobody asks. It is kept
+    whatever the gateway says. Raises FlashError."""
+    verdicts = None
+    try:
+        if port and plan.console == contents.CONSOLE:
+            verdicts = testing.run(port, plan.vehicle, shown.line)
+            for line in testing.lines(verdicts):
+                shown.line(line)
+        elif port:
+            shown.line("no self-test: the configuration has no console on this line")
+    finally:
+        told = verdicts and [[v.part, v.verdict, v.text] for v in verdicts]
+        row = kept.add({**values, "selftest": told})
+    return row
+
+
 def _of(chip):
     return {"mac": chip.mac, "title": chip.title, "flash_bytes": chip.flash_size}
 
@@ -251,10 +273,10 @@ class _Shown:
             count, size = (sum(row[n] for row in plan.rooms) for n in (1, 2))
             self.line(f"  {'in all':<36}{count:4} files{size / 1024:9.1f} KiB")
 
-    def result(self, values, text):
+    def result(self, values, text=None):
         if self._as_json:
             typer.echo(json.dumps(values))
-        else:
+        elif text:
             self.line(text)
 
     def bars(self):

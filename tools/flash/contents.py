@@ -39,6 +39,7 @@ _BASE = {
     "slotrom.py": ROOT / "agent" / "update" / "rom.py",
 }
 _SLOT = "a"
+CONSOLE = "usb"  # the line that the firmware speaks on, and that a board is flashed by
 _MAX_BUNDLE_FILE = 1 << 20
 
 
@@ -230,7 +231,8 @@ def _put(volume, name, data):
 def put_bundle(volume, files, raw, checked):
     """Configuration, keys and certificates. Where the configuration leaves the journal's quota
     open, it becomes what the file system has room for beside a second slot, and so does what a
-    release may have. Returns the budget.Budget. Raises FlashError."""
+    release may have; where it says nothing of the console's port, that is the one of the bench.
+    Returns the budget.Budget. Raises FlashError."""
     for name, data in files.items():
         if not name.startswith(bundles.SLOTS + "/"):
             volume.replace(name, data)
@@ -245,6 +247,9 @@ def put_bundle(volume, files, raw, checked):
         )
     if is_open:
         raw.setdefault("journal", {})["quota_bytes"] = quota
+    # The bench looks at the gateway by it (selftest.py); null in the configuration closes it.
+    if "port" not in raw.get("console", {}):
+        raw.setdefault("console", {})["port"] = CONSOLE
     if checked["update"] and "capacity_bytes" not in raw["update"]:
         raw["update"]["capacity_bytes"] = room.slot_bytes
     _put(volume, bundles.CONFIG, (json.dumps(raw, indent=1) + "\n").encode())
