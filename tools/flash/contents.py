@@ -95,13 +95,18 @@ def bundle(path):
     return found
 
 
-def configuration(files, where, board):
-    """The parsed configuration of a bundle that is good for this board. Raises FlashError."""
+def parsed(files, where):
+    """(configuration as it is written, as it was checked). Raises FlashError."""
     try:
         raw = json.loads(files[bundles.CONFIG])
-        checked = agent_config.check(raw)
+        return raw, agent_config.check(raw)
     except (ValueError, agent_config.ConfigError) as error:
         raise FlashError(f"{where}: {bundles.CONFIG}: {error}") from None
+
+
+def configuration(files, where, board):
+    """The same of a bundle that is good for this board. Raises FlashError."""
+    raw, checked = parsed(files, where)
     for broker in checked["mqtt"]["brokers"]:
         for key in ("ca", "cert", "key"):
             name = (broker["tls"] or {}).get(key)
@@ -140,25 +145,26 @@ class Release:
     signed: bytes
 
 
-def built(board):
+def built(target, hardware):
     """The Release of this source tree, unsigned: it stands on the bench's word alone."""
     try:
-        files = builder.collect("esp32")
+        files = builder.collect(target)
         index = builder.index_of(files)
         name = builder.version()
-        order = builder.Order(name, 1, 1, int(time.time()), 0, [board.name])
+        order = builder.Order(name, 1, 1, int(time.time()), 0, [hardware])
         manifest = builder.manifest_of(order, files, index)
     except (ReleaseError, OSError) as error:
         raise FlashError(f"the agent cannot be built: {error}") from None
     return Release(name, files, index, port.packb([1, manifest, []]))
 
 
-def released(path, board):
-    """The Release of a folder that `patrol release verify` has passed. Raises FlashError."""
-    return _release(path, "signed", board)
+def released(path, hardware, is_compiled=True):
+    """The Release of a folder that `patrol release verify` has passed. hardware: what it must be
+    for; is_compiled: for MicroPython. Raises FlashError."""
+    return _release(path, "signed", hardware, is_compiled)
 
 
-def laid_out(bundle, board):
+def laid_out(bundle, hardware, is_compiled=True):
     """The Release that a bundle carries in slot a (`patrol provision vehicle --release`), or None.
     Raises FlashError."""
     inside = f"{bundles.SLOTS}/{_SLOT}/"
@@ -170,10 +176,10 @@ def laid_out(bundle, board):
             path = Path(scratch) / name.removeprefix(inside)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(bundle[name])
-        return _release(Path(scratch), "manifest", board)
+        return _release(Path(scratch), "manifest", hardware, is_compiled)
 
 
-def _release(path, signed, board):
+def _release(path, signed, hardware, is_compiled):
     """signed: the file with the manifest and its signatures."""
     try:
         manifest, _ = folder.read(path)
@@ -187,11 +193,12 @@ def _release(path, signed, board):
     except OSError as error:
         text = "patrol release verify writes it" if error.filename else error.strerror
         raise FlashError(f"{error.filename or path} is missing: {text}") from None
-    if board.name not in manifest.hardware:
+    if hardware not in manifest.hardware:
         known = ", ".join(manifest.hardware)
-        raise FlashError(f"release {manifest.name} is for {known}, the board is {board.name}")
-    if not any(name.endswith(".mpy") for name in names):
-        raise FlashError(f"release {manifest.name} is not compiled: build it with --target esp32")
+        raise FlashError(f"release {manifest.name} is for {known}, the board is {hardware}")
+    if any(name.endswith(".mpy") for name in names) != is_compiled:
+        word, target = ("not compiled", "esp32") if is_compiled else ("compiled", "pi")
+        raise FlashError(f"release {manifest.name} is {word}: build it with --target {target}")
     return Release(manifest.name, files, index, signed)
 
 
