@@ -39,7 +39,8 @@ def chip(tmp_path, car):
 class Flashing:
     """`patrol flash esp32` as it runs: what it says is seen as it comes."""
 
-    def __init__(self, bench, *arguments):
+    def __init__(self, bench, chip, *arguments):
+        self._chip = chip
         command = [sys.executable, "-m", "tools.cli", "flash", "esp32", "--records", bench.records]
         self._process = subprocess.Popen(
             [*command, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -53,7 +54,7 @@ class Flashing:
             self.text += line
             if text in line:
                 return
-        raise AssertionError(f"{text}: never said\n{self.text}")
+        raise AssertionError(f"{text}: never said\n{self.text}\n{self._chip.log_text()}")
 
     def end(self):
         self.text += self._process.stdout.read()
@@ -63,7 +64,7 @@ class Flashing:
 def test_the_gateway_judges_itself_after_it_was_flashed(chip, tmp_path):
     bench = Bench(tmp_path).provision()
     flash = ("--firmware", bench.firmware(layout="4MB"), "--port", chip.port)
-    flashing = Flashing(bench, *flash, "--bundle", bench.bundle)
+    flashing = Flashing(bench, chip, *flash, "--bundle", bench.bundle)
     flashing.until("press RESET to start it")
     chip.press()
     flashing.until("the gateway speaks")

@@ -137,8 +137,11 @@ class _Board:
         return 0 if self._ending.is_set() else code
 
     def _start(self, cause):
+        # In a file: MicroPython takes no argument of more than 255 bytes, and dies of one.
+        told = Path(self._options["memory"]).with_name("options.json")
+        told.write_text(json.dumps({**self._options, "cause": cause}))
         self._process = subprocess.Popen(
-            [*self._command, json.dumps({**self._options, "cause": cause})],
+            [*self._command, str(told), self._options["flash"]],
             stdin=self._typed,
             stdout=self._shown,
             env={**interpreter.environment(), **self._filling},
