@@ -122,6 +122,10 @@ def configuration(files, where, board):
                 f"{where}: {part}.port {path} is no UART of an ESP32; "
                 f"on {board.name} it is {board.ports[part]}"
             )
+    if (checked["gps"] or {}).get("gpsd"):
+        raise FlashError(
+            f"{where}: gps.gpsd is for a Raspberry Pi; a chip reads the receiver itself"
+        )
     update = checked["update"]
     if update and update["hardware"] != board.name:
         raise FlashError(
