@@ -69,6 +69,6 @@ def segment_caps(quota, segment_size, unit=1):
     """(bytes, frames) at which a segment is closed: before a frame that would begin one more unit
     of the storage, as long as it is a usual one."""
     size = max(segment_size, quota // _SEGMENTS)
-    if unit > _USUAL_FRAME:
-        size = taken(size, unit) // unit * (unit - _LINKS) - _USUAL_FRAME
+    if _USUAL_FRAME < unit <= size:
+        size = size // unit * (unit - _LINKS) - _USUAL_FRAME
     return size, max(_MIN_FRAMES, size // _FRAME_BYTES)

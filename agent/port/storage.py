@@ -62,12 +62,13 @@ class FileStorage:
             raise _error("list", self._folder, e)
 
     def free(self):
-        """Bytes that the medium has left for us; None where it does not say."""
+        """Bytes that the medium has left for us; None where it does not say. littlefs counts the
+        blocks of files that are being written to twice, and comes to more than there are."""
         try:
             found = os.statvfs(self._folder)
         except (OSError, AttributeError):
             return None
-        return found[1] * found[4]
+        return found[1] * found[4] if found[4] <= found[2] else 0
 
     def unit(self):
         """Bytes that the medium gives to files at a time; 1 where it does not say."""

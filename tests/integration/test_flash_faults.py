@@ -58,7 +58,7 @@ def assert_refused(bench, done, *texts):
 def assert_whole(bench, chip, done):
     assert done.code == 0, done.error
     made = Volume(SIZE, chip.flash.read_bytes()[AT : AT + SIZE])
-    assert contents.check(made) == "a" and contents.vehicle(made) == esp_board.VEHICLE
+    assert contents.check(made) == "a" and contents.configured(made)["vehicle"] == esp_board.VEHICLE
     assert len(bench.rows()) == 1
 
 

@@ -135,7 +135,7 @@ def test_micropython_mounts_what_is_made_and_its_boot_code_says_a(tmp_path, size
     board = contents.board("gateway_s3")
     made = volume.Volume(size)
     contents.put_base(made, board)
-    contents.put_release(made, contents.built(board))
+    contents.put_release(made, contents.built("esp32", board.name))
     made.replace("config.json", b'{"vehicle": "v-test0001"}')
     made.replace("tls/key.der", bytes(121))
     path = tmp_path / "vfs.bin"
@@ -163,7 +163,7 @@ def mounted(path, at, size):
 def test_a_slot_with_a_changed_file_is_noticed_before_it_is_written():
     board = contents.board("gateway_s3")
     made = volume.Volume(0x200000)
-    contents.put_release(made, contents.built(board))
+    contents.put_release(made, contents.built("esp32", board.name))
     assert contents.check(made) == "a"
     name = made.names("a/app")[0]
     made.replace(name, made.read(name) + b"x")

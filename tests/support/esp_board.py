@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -36,19 +38,28 @@ def missing():
 class Chip:
     """The emulator as a process; `port` stays when it is unplugged; `flash` is its file."""
 
-    def __init__(self, folder, chip="esp32s3", size="8MB"):
+    def __init__(self, folder, chip="esp32s3", size="8MB", uarts=()):
         self.flash = folder / "flash.bin"
         self.port = folder / "port"
         self._control = folder / "faults"
         command = [sys.executable, "-m", "tools.emulator.esp32_rom", "--flash", str(self.flash)]
         command += ["--chip", chip, "--size", size, "--mac", MAC, "--link", str(self.port)]
         command += ["--control", str(self._control), "--json", "--attached"]
+        command += [word for text in uarts for word in ("--uart", text)]
         self._child = Child("chip", command, folder / "chip.log")
         self._child.first_line()
 
     def fault(self, text):
         """From here on this goes wrong; nothing does with ""."""
         self._control.write_text(text + "\n")
+
+    def press(self, with_boot=False):
+        """The button RESET: the gateway starts; with BOOT held, the loader."""
+        number = signal.SIGUSR2 if with_boot else signal.SIGUSR1
+        os.kill(self._child.process.pid, number)
+
+    def log_text(self):
+        return self._child.log_text()
 
     def wait_for_port(self):
         """After it was unplugged."""
@@ -106,8 +117,8 @@ class Bench:
         return path
 
     def flash(self, *arguments):
-        """`patrol flash esp32 ...` with this bench's records."""
-        return self.run("esp32", "--records", self.records, *arguments)
+        """`patrol flash esp32 ...` with this bench's records; nobody presses RESET."""
+        return self.run("esp32", "--records", self.records, "--no-selftest", *arguments)
 
     def run(self, *arguments):
         command = [sys.executable, "-m", "tools.cli", "flash", *map(str, arguments)]

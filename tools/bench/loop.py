@@ -5,8 +5,11 @@ room, and the agent under MicroPython with the watcher of `loop_agent.py` in it.
 
     max_ms, p99_ms     how long a task held the loop between two waits, of so many `steps`
     over_50_ms         how often for longer than 50 ms; of these `over_50_ms_computing` by its own
-                       work; the rest waited in a call of the system, computing nothing: on a busy
-                       machine a read of a pseudo-terminal does
+                       work. What it waited for a processor is not in it
+    worst_steps        of each what it computed, waited for a processor, and slept in a read until
+                       a kernel thread had one (`kernel_worker_ms`, see loop_kernel.py); `own_ms` is
+                       what the agent has to answer for, and `over_50_ms_own` how often that was
+                       more than 50 ms
     watcher_*          how much too late a task was woken that sleeps 5 ms: all that was ready
                        before it, and what the machine did to the process
     excluded_*         the same while a TLS handshake or a session's X25519 was under way: the
@@ -26,6 +29,7 @@ from pathlib import Path
 
 from tools import interpreter, provision
 from tools.bench.link import BenchError
+from tools.bench.loop_kernel import Sampler
 from tools.demo.children import Child, free_port
 from tools.emulator.scenario import BUNDLED
 from tools.provision.broker import create_broker
@@ -104,12 +108,30 @@ def measure(seconds=SECONDS):
                 "agent", [*command, "--attached", "--status", "1", "--drain", "5"],
                 cwd=where, env=interpreter.environment(where),
             )  # fmt: skip
-            return _drive(agent, seconds)
+            sampler = Sampler(agent.process.pid)
+            sampler.start()
+            try:
+                return _told(_drive(agent, seconds), sampler)
+            finally:
+                sampler.stop()
         finally:
             for started in reversed(children):
                 started.stop()
             broker.terminate()
             broker.wait()
+
+
+def _told(figures, sampler):
+    """The figures, with what of the worst steps was the kernel's worker."""
+    for row in figures["worst_steps"]:
+        ended = row.pop("ended")
+        lasted = (row["ms"] + row["waited_for_processor_ms"]) / 1000
+        row["kernel_worker_ms"] = sampler.held_ms(ended - lasted, ended)
+        row["own_ms"] = round(max(0.0, row["ms"] - row["kernel_worker_ms"]), 1)
+    figures["kernel_worker_ms"] = sampler.total_ms()
+    # The others of more than 50 ms, if there are more than are kept, were shorter than these.
+    figures["over_50_ms_own"] = sum(row["own_ms"] >= 50 for row in figures["worst_steps"])
+    return figures
 
 
 def _drive(agent, seconds):

@@ -20,6 +20,9 @@ _TOP_MS = 200
 _WORST = 8  # stalls kept with their time
 _OVER_US = 50000
 _TOLD_MS = 10  # from which on one is worth keeping
+# Of a step; `ended` in UNIX time. What is neither computing nor waiting for a processor was a call
+# of the system that slept.
+_COLUMNS = ("ms", "second", "task", "computing_ms", "waited_for_processor_ms", "ended")
 
 
 class Stalls:
@@ -81,12 +84,14 @@ class Watch:
             for_whom = self.apart[names[0]] if names else self.loop
             for_whom.add(late, self.seconds())
 
-    def step(self, part, us, ran):
+    def step(self, part, us, ran, waited):
+        """us: without what it `waited` for a processor; ran: computing."""
         names = [name for name, n in self.under_way.items() if n]
         if names:
             part += " while " + names[0]
         else:
-            self.steps.add(us, self.seconds(), part, ran // 100 / 10)
+            more = (part, ran // 100 / 10, waited // 100 / 10, time.time())
+            self.steps.add(us, self.seconds(), *more)
             self.computed_us = max(self.computed_us, min(ran, us))
             self.over_computing += us >= _OVER_US and ran >= us // 2
         if us > self.parts.get(part, 0):
@@ -100,7 +105,7 @@ class Watch:
             "over_50_ms": sum(self.steps.counts[50:]),
             "computing_max_ms": self.computed_us // 100 / 10,
             "over_50_ms_computing": self.over_computing,
-            "worst_ms_second_task_computing_ms": self.steps.worst,
+            "worst_steps": [dict(zip(_COLUMNS, row)) for row in self.steps.worst],  # noqa: B905
             "watcher_samples": self.loop.total(),
             "watcher_max_ms": self.loop.max_us // 100 / 10,
             "watcher_p99_ms": self.loop.percentile(990),
@@ -139,12 +144,13 @@ def timed(coroutine, part, watch):
             return end.value
         finally:
             us = time.ticks_diff(time.ticks_us(), began)
-            took = 0
+            took = waited = 0
             if us > 5000:
                 now = _schedule()
-                us -= now[1] - waits
+                waited = now[1] - waits
+                us -= waited
                 took = now[0] - ran
-            watch.step(part, us, took)
+            watch.step(part, us, took, waited)
         value = thrown = None
         try:
             value = yield given

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from tools.flash import FlashError
 from tools.flash.volume import BLOCK, Volume
 
-_BASE = ("boot.py", "main.py", "board.py", "slotboot.py", "slottree.py")
 _SLOT, _OTHER, _JOURNAL = "a", "b", "journal"
 # A release grows. One part in so many of a slot is kept for that, in both.
-_GROWTH = 16
+_GROWTH = 32
 # Blocks that the running agent takes beside the journal's segments, at most.
 _RUNNING = (
     # Two, and the third while one follows the other; the spare file; see docs/journal.md.
     ("the journal's ledger", 4),
-    # 5 KB of names and places of 140 files; each pair of blocks is split when it is half full.
-    ("the journal's folder", 6),
+    # 5 KB of names and places of 140 files, and what a download adds to the folders of slot b: each
+    # pair of blocks is split when it is half full.
+    ("folders that grow", 10),
     # Settings from afar in two copies, a set of room keys, counters, what a rest leaves.
     ("settings, keys, counters", 5),
     # A file's last block is copied before it is appended to: three lanes, the ledger, a download;
@@ -73,8 +73,9 @@ def of(volume):
     agent = [n for n in names if n.startswith(_SLOT + "/")]
     scratch = Volume(2 * volume.blocks * BLOCK)  # in which two slots fit in any case
     own = scratch.used()
-    base = _put(scratch, volume, [n for n in names if n in _BASE])
-    rest = _put(scratch, volume, [n for n in names if n not in _BASE and n not in agent])
+    boots = [n for n in names if n.endswith(".py") and "/" not in n]
+    base = _put(scratch, volume, boots)
+    rest = _put(scratch, volume, [n for n in names if n not in boots and n not in agent])
     slot = _put(scratch, volume, agent)
     other = _put(scratch, volume, agent, _OTHER)
     growth = (slot + _GROWTH - 1) // _GROWTH

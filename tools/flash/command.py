@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from tools.files import write_private
-from tools.flash import FlashError, UsageError, contents, firmware, ports, secure, work
+from tools.flash import FlashError, UsageError, contents, firmware, pi, ports, secure, work
+from tools.flash import selftest as testing
 from tools.flash.esptool import Esptool
 from tools.flash.records import Records
 
@@ -54,6 +55,9 @@ def esp32(
     baud: Baud = _BAUD,
     stub: Annotated[
         bool, typer.Option(help="Let esptool upload its own loader; without it is slow.")
+    ] = True,
+    selftest: Annotated[
+        bool, typer.Option(help="Then start the gateway and ask it for its self-test.")
     ] = True,
     records: Annotated[
         Path, typer.Option(help="Folder for boards.jsonl: which board got what.")
@@ -105,12 +109,65 @@ def esp32(
             kept.begin(chip.mac)
         with shown.bars() as progress:
             work.write(plan, tool, progress)
-        row = kept.add({**_of(chip), **plan.values()})
         kept.done(chip.mac)
+        after = "it starts now" if found.has_lines else "press RESET to start it"
+        shown.line(f"{plan.vehicle}: written and verified; {after}")
+        row = _tested({**_of(chip), **plan.values()}, plan, selftest and found, kept, shown)
     except FlashError as error:
         raise _failed(error) from None
-    after = "it starts now" if found.has_lines else "press RESET to start it"
-    shown.result(row, f"{plan.vehicle}: written and verified; {after}")
+    shown.result(row)
+
+
+@app.command("pi")
+def pi_(
+    root: Annotated[
+        Path,
+        typer.Option(help="The Pi's system: where its card is mounted, or / on the Pi itself."),
+    ],
+    bundle: Annotated[
+        Path | None, typer.Option(help="The vehicle's folder, or its .tar (patrol provision).")
+    ] = None,
+    release: Annotated[
+        Path | None,
+        typer.Option(help="A verified release; default: the bundle's, or this tree's agent."),
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Keep configuration, keys and journal.")
+    ] = False,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Also where the system is a gateway already.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look at everything, write nothing.")
+    ] = False,
+    records: Annotated[
+        Path, typer.Option(help="Folder for boards.jsonl: which board got what.")
+    ] = Path("boards"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+) -> None:
+    """Put agent, slots, unit and a vehicle's configuration into a Raspberry Pi's system.
+
+    The card has Raspberry Pi OS on it already; it is mounted on this machine.
+
+    Example: patrol flash pi --root /mnt/pi --bundle v-k3n5qw2a.tar
+    """
+    shown = _Shown(as_json)
+    try:
+        _check_usage(bundle, update, erase, None, None, None, dry_run)
+        plan = pi.update(root, release) if update else pi.fresh(root, bundle, release, erase)
+        python = ".".join(map(str, plan.system.python))
+        shown.line(f"system       {plan.system.name}, Python {python}, in {root}")
+        shown.line(f"agent        {plan.release.name} for {pi.HARDWARE}, vehicle {plan.vehicle}")
+        if plan.system.lacks:
+            shown.line(f"it lacks     {', '.join(plan.system.lacks)}: the agent needs them")
+        if dry_run:
+            shown.result({**plan.values(), "dry_run": True}, "nothing was written")
+            return
+        pi.write(plan)
+        row = Records(records).add(plan.values())
+    except FlashError as error:
+        raise _failed(error) from None
+    shown.result(row, f"{plan.vehicle}: written; the agent starts with the Pi")
 
 
 @app.command("secure")
@@ -147,7 +204,9 @@ def _check_usage(bundle, update, erase, image_only, size, port, dry_run):
     if update and erase:
         raise UsageError("--update keeps what --erase takes away: one of them")
     if not update and bundle is None:
-        raise UsageError("--bundle is missing: patrol provision vehicle --target esp32 makes one")
+        raise UsageError(
+            "--bundle is missing: patrol provision vehicle --target esp32 or pi makes one"
+        )
     if image_only is not None and (update or dry_run or port is not None):
         raise UsageError("--image-only needs no board: not with --port, --update or --dry-run")
     if size is not None and (image_only is None or size not in _SIZES):
@@ -166,9 +225,9 @@ def _firmware(image, board):
 def _release(path, vehicle, board):
     """What was named, or what the bundle carries, or this source tree's agent."""
     if path is not None:
-        return contents.released(path, board)
-    carried = contents.laid_out(vehicle[0], board) if vehicle else None
-    return carried or contents.built(board)
+        return contents.released(path, board.name)
+    carried = contents.laid_out(vehicle[0], board.name) if vehicle else None
+    return carried or contents.built("esp32", board.name)
 
 
 def _vehicle(bundle, board):
@@ -202,6 +261,23 @@ def _write_image(parts, vehicle, out, flash_size, shown):
         "image_bytes": len(data),
     }
     shown.result(values, f"{out}: {len(data)} bytes, to be written to {at:#x} of an erased board")
+
+
+def _tested(values, plan, port, kept, shown):
+    """The record, with what the gateway says of itself; port: False where nobody asks. It is kept
+    whatever the gateway says. Raises FlashError."""
+    verdicts = None
+    try:
+        if port and plan.console == contents.CONSOLE:
+            verdicts = testing.run(port, plan.vehicle, shown.line)
+            for line in testing.lines(verdicts):
+                shown.line(line)
+        elif port:
+            shown.line("no self-test: the configuration has no console on this line")
+    finally:
+        told = verdicts and [[v.part, v.verdict, v.text] for v in verdicts]
+        row = kept.add({**values, "selftest": told})
+    return row
 
 
 def _of(chip):
@@ -251,10 +327,10 @@ class _Shown:
             count, size = (sum(row[n] for row in plan.rooms) for n in (1, 2))
             self.line(f"  {'in all':<36}{count:4} files{size / 1024:9.1f} KiB")
 
-    def result(self, values, text):
+    def result(self, values, text=None):
         if self._as_json:
             typer.echo(json.dumps(values))
-        else:
+        elif text:
             self.line(text)
 
     def bars(self):

@@ -39,6 +39,7 @@ _BASE = {
     "slotrom.py": ROOT / "agent" / "update" / "rom.py",
 }
 _SLOT = "a"
+CONSOLE = "usb"  # the line that the firmware speaks on, and that a board is flashed by
 _MAX_BUNDLE_FILE = 1 << 20
 
 
@@ -94,13 +95,18 @@ def bundle(path):
     return found
 
 
-def configuration(files, where, board):
-    """The parsed configuration of a bundle that is good for this board. Raises FlashError."""
+def parsed(files, where):
+    """(configuration as it is written, as it was checked). Raises FlashError."""
     try:
         raw = json.loads(files[bundles.CONFIG])
-        checked = agent_config.check(raw)
+        return raw, agent_config.check(raw)
     except (ValueError, agent_config.ConfigError) as error:
         raise FlashError(f"{where}: {bundles.CONFIG}: {error}") from None
+
+
+def configuration(files, where, board):
+    """The same of a bundle that is good for this board. Raises FlashError."""
+    raw, checked = parsed(files, where)
     for broker in checked["mqtt"]["brokers"]:
         for key in ("ca", "cert", "key"):
             name = (broker["tls"] or {}).get(key)
@@ -116,6 +122,10 @@ def configuration(files, where, board):
                 f"{where}: {part}.port {path} is no UART of an ESP32; "
                 f"on {board.name} it is {board.ports[part]}"
             )
+    if (checked["gps"] or {}).get("gpsd"):
+        raise FlashError(
+            f"{where}: gps.gpsd is for a Raspberry Pi; a chip reads the receiver itself"
+        )
     update = checked["update"]
     if update and update["hardware"] != board.name:
         raise FlashError(
@@ -139,25 +149,26 @@ class Release:
     signed: bytes
 
 
-def built(board):
+def built(target, hardware):
     """The Release of this source tree, unsigned: it stands on the bench's word alone."""
     try:
-        files = builder.collect("esp32")
+        files = builder.collect(target)
         index = builder.index_of(files)
         name = builder.version()
-        order = builder.Order(name, 1, 1, int(time.time()), 0, [board.name])
+        order = builder.Order(name, 1, 1, int(time.time()), 0, [hardware])
         manifest = builder.manifest_of(order, files, index)
     except (ReleaseError, OSError) as error:
         raise FlashError(f"the agent cannot be built: {error}") from None
     return Release(name, files, index, port.packb([1, manifest, []]))
 
 
-def released(path, board):
-    """The Release of a folder that `patrol release verify` has passed. Raises FlashError."""
-    return _release(path, "signed", board)
+def released(path, hardware, is_compiled=True):
+    """The Release of a folder that `patrol release verify` has passed. hardware: what it must be
+    for; is_compiled: for MicroPython. Raises FlashError."""
+    return _release(path, "signed", hardware, is_compiled)
 
 
-def laid_out(bundle, board):
+def laid_out(bundle, hardware, is_compiled=True):
     """The Release that a bundle carries in slot a (`patrol provision vehicle --release`), or None.
     Raises FlashError."""
     inside = f"{bundles.SLOTS}/{_SLOT}/"
@@ -169,10 +180,10 @@ def laid_out(bundle, board):
             path = Path(scratch) / name.removeprefix(inside)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(bundle[name])
-        return _release(Path(scratch), "manifest", board)
+        return _release(Path(scratch), "manifest", hardware, is_compiled)
 
 
-def _release(path, signed, board):
+def _release(path, signed, hardware, is_compiled):
     """signed: the file with the manifest and its signatures."""
     try:
         manifest, _ = folder.read(path)
@@ -186,11 +197,12 @@ def _release(path, signed, board):
     except OSError as error:
         text = "patrol release verify writes it" if error.filename else error.strerror
         raise FlashError(f"{error.filename or path} is missing: {text}") from None
-    if board.name not in manifest.hardware:
+    if hardware not in manifest.hardware:
         known = ", ".join(manifest.hardware)
-        raise FlashError(f"release {manifest.name} is for {known}, the board is {board.name}")
-    if not any(name.endswith(".mpy") for name in names):
-        raise FlashError(f"release {manifest.name} is not compiled: build it with --target esp32")
+        raise FlashError(f"release {manifest.name} is for {known}, the board is {hardware}")
+    if any(name.endswith(".mpy") for name in names) != is_compiled:
+        word, target = ("not compiled", "esp32") if is_compiled else ("compiled", "pi")
+        raise FlashError(f"release {manifest.name} is {word}: build it with --target {target}")
     return Release(manifest.name, files, index, signed)
 
 
@@ -230,7 +242,8 @@ def _put(volume, name, data):
 def put_bundle(volume, files, raw, checked):
     """Configuration, keys and certificates. Where the configuration leaves the journal's quota
     open, it becomes what the file system has room for beside a second slot, and so does what a
-    release may have. Returns the budget.Budget. Raises FlashError."""
+    release may have; where it says nothing of the console's port, that is the one of the bench.
+    Returns the budget.Budget. Raises FlashError."""
     for name, data in files.items():
         if not name.startswith(bundles.SLOTS + "/"):
             volume.replace(name, data)
@@ -245,6 +258,9 @@ def put_bundle(volume, files, raw, checked):
         )
     if is_open:
         raw.setdefault("journal", {})["quota_bytes"] = quota
+    # The bench looks at the gateway by it (selftest.py); null in the configuration closes it.
+    if "port" not in raw.get("console", {}):
+        raw.setdefault("console", {})["port"] = CONSOLE
     if checked["update"] and "capacity_bytes" not in raw["update"]:
         raw["update"]["capacity_bytes"] = room.slot_bytes
     _put(volume, bundles.CONFIG, (json.dumps(raw, indent=1) + "\n").encode())

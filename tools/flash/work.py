@@ -25,6 +25,7 @@ class Plan:
 
     chip: str
     vehicle: str
+    console: str | None  # port of it
     board: str
     firmware: str
     firmware_sha256: str
@@ -114,12 +115,22 @@ def update(parts, tool, chip, records, progress=None):
 
 def _plan(parts, config, partition, room, image, pieces):
     fw, board, release = parts
-    quota = config["journal"]["quota_bytes"]
-    rom = firmware.rom_partition(fw.partitions)
     return Plan(
-        fw.chip, config["vehicle"], board.name, fw.version, fw.sha256, release.name, partition,
-        quota, room, budget.rooms(release.files), rom, image, pieces,
-    )  # fmt: skip
+        chip=fw.chip,
+        vehicle=config["vehicle"],
+        console=config["console"]["port"],
+        board=board.name,
+        firmware=fw.version,
+        firmware_sha256=fw.sha256,
+        agent=release.name,
+        partition=partition,
+        journal_bytes=config["journal"]["quota_bytes"],
+        budget=room,
+        rooms=budget.rooms(release.files),
+        rom=firmware.rom_partition(fw.partitions),
+        image=image,
+        pieces=pieces,
+    )
 
 
 def check_nothing_is_lost(tool, chip):

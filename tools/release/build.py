@@ -40,11 +40,19 @@ _CPYTHON = (
     "agent/port/mqtt_paho.py",
     "agent/port/socketcan.py",
 )
-# The machine behind socketcan.py, which no chip has.
-_CAN = ("agent/obd/can_bus.py", "agent/obd/can_frames.py", "agent/obd/can_isotp.py")
+# The machine behind socketcan.py, what asks gpsd, and levels in files: a chip has its receiver and
+# adapter on UARTs, and pins of its own.
+_LINUX = (
+    "agent/gps/gpsd.py",
+    "agent/obd/can_bus.py",
+    "agent/obd/can_frames.py",
+    "agent/obd/can_isotp.py",
+    "agent/port/inputs.py",
+    "agent/port/tcp.py",
+)
 TARGETS = {
     "pi": Target(("pi",), False, _BOOT),
-    "esp32": Target((), True, (*_CPYTHON, *_CAN, *_BOOT, "agent/port/unix.py")),
+    "esp32": Target((), True, (*_CPYTHON, *_LINUX, *_BOOT, "agent/port/unix.py")),
     # MicroPython on a PC: to try a release before it goes to a chip.
     "unix": Target(("unix",), True, (*_CPYTHON, *_BOOT, "agent/port/esp32.py")),
 }

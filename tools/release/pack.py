@@ -10,10 +10,10 @@ from agent.packed import SUFFIX, WINDOW
 LONG = 8192  # bytes
 DRIVING = ("agent/signals.txt", "agent/console/texts.txt")
 # Plain text of a section, which a look-up goes through: a chip is said to inflate some 280 KB a
-# second, 15 ms for 4 KB. Smaller sections make a larger file; the longest table gains most, and is
+# second, 30 ms for 8 KB. Smaller sections make a larger file; the longest table gains most, and is
 # asked least.
 _SECTION, _LONGEST = 1024, 65536
-_SECTION_OF_LONGEST = 4096
+_SECTION_OF_LONGEST = 8192
 
 
 def packed(files):

@@ -36,6 +36,10 @@ def emulate_gateway(
         list[str] | None, typer.Option(help="Level of an input, as 7=1; once for each.")
     ] = None,
     heap: Annotated[str, typer.Option(help="MicroPython's heap.")] = "512K",
+    console: Annotated[
+        Path | None,
+        typer.Option(help="Terminal that is its USB; default: nobody types, output is shown."),
+    ] = None,
     attached: Annotated[
         bool, typer.Option("--attached", help="End when standard input closes.")
     ] = False,
@@ -67,7 +71,11 @@ def emulate_gateway(
     command = [program, "-X", f"heapsize={heap}", str(_START)]
     with tempfile.TemporaryDirectory(prefix="patrol-board-") as folder:
         options["memory"] = str(Path(folder) / "rtc")
-        raise typer.Exit(_Board(command, options).run(attached))
+        try:
+            board = _Board(command, options, console)
+        except OSError as error:
+            raise _failed(f"{console}: {error.strerror}", 1) from None
+        raise typer.Exit(board.run(attached))
 
 
 def vfs_of(flash):
@@ -98,9 +106,15 @@ def _partitions(flash):
 class _Board:
     """Starts the interpreter again as often as the board resets itself, or wakes by its timer."""
 
-    def __init__(self, command, options):
+    def __init__(self, command, options, console=None):
         self._command, self._options = command, options
         self._filling = rom.filling(options["rom"][1]) if options["rom"] else {}
+        if console is None:
+            # Nothing ever comes of it, as of a plug that nobody is at: a closed one ends at once.
+            self._typed, self._kept = os.pipe()
+            self._shown = None
+        else:
+            self._typed = self._shown = os.open(console, os.O_RDWR | os.O_NOCTTY)
         self._process = None
         self._ending = threading.Event()
 
@@ -123,9 +137,13 @@ class _Board:
         return 0 if self._ending.is_set() else code
 
     def _start(self, cause):
+        # In a file: MicroPython takes no argument of more than 255 bytes, and dies of one.
+        told = Path(self._options["memory"]).with_name("options.json")
+        told.write_text(json.dumps({**self._options, "cause": cause}))
         self._process = subprocess.Popen(
-            [*self._command, json.dumps({**self._options, "cause": cause})],
-            stdin=subprocess.DEVNULL,
+            [*self._command, str(told), self._options["flash"]],
+            stdin=self._typed,
+            stdout=self._shown,
             env={**interpreter.environment(), **self._filling},
             preexec_fn=_die_with_parent,
         )

@@ -1,7 +1,11 @@
 """Runs under MicroPython: an ESP32's start, from a flash file.
 
-    micropython start.py {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1},
-                          "cause": N, "memory": FILE, "rom": [AT, SIZE] or null}
+    micropython start.py OPTIONS FLASH
+
+OPTIONS: a file with   {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1},
+                        "cause": N, "memory": FILE, "rom": [AT, SIZE] or null}
+
+FLASH is there for whoever looks for it among the processes.
 
 What the firmware does before boot.py: the partition is mounted at "/", by the parameters that
 MicroPython finds itself; boot.py and main.py run in one namespace.
@@ -118,4 +122,6 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    with open(sys.argv[1]) as f:
+        options = json.load(f)
+    main(options)

@@ -27,6 +27,11 @@ def emulate_esp32(
     control: Annotated[
         Path | None, typer.Option(help="File with faults, one a line; read when it changes.")
     ] = None,
+    uart: Annotated[
+        list[str] | None,
+        typer.Option(help="What hangs on the gateway's UART, as 1=/dev/pts/5; once for each."),
+    ] = None,
+    heap: Annotated[str, typer.Option(help="MicroPython's heap, of the gateway.")] = "512K",
     link: Annotated[
         Path | None, typer.Option(help="Symbolic link to the terminal; it outlives unplugging.")
     ] = None,
@@ -38,6 +43,9 @@ def emulate_esp32(
     ] = False,
 ) -> None:
     """Emulate the serial loader of an ESP32 or ESP32-S3 on a pseudo-terminal, for esptool.
+
+    It is in its loader, as with BOOT held. SIGUSR1 is its RESET button: what is in the flash
+    starts, with its USB on the same terminal (emulate-gateway). SIGUSR2 is RESET with BOOT held.
 
     Runs until stopped. Example: patrol emulate-esp32 --flash flash.bin --chip esp32s3 --size 8MB
     """
@@ -56,7 +64,10 @@ def emulate_esp32(
         nor = Nor(flash, SIZES[size])
         try:
             loader = Loader(CHIPS[chip], nor, address, faults)
-            asyncio.run(serve.serve(loader, faults, link, as_json, attached))
+            board = ["--flash", str(flash.absolute()), "--heap", heap]
+            board += [word for text in uart or () for word in ("--uart", text)]
+            port = serve.Port(loader, faults, link)
+            asyncio.run(serve.serve(port, board, as_json, attached))
         finally:
             nor.close()
     except (NorError, FaultError) as error:

@@ -1,8 +1,11 @@
 """The emulated chip on a pseudo-terminal, until it is stopped.
 
 Bytes go as fast as the terminal takes them: the line's pace is not emulated, its rate is, as far as
-two ends at different rates do not understand each other. A pseudo-terminal has no DTR and RTS: when
-it is closed the chip is reset, with the BOOT button held, so that it is always in its loader.
+two ends at different rates do not understand each other. A pseudo-terminal has no DTR and RTS, so
+the chip has buttons. It begins in its loader, as with BOOT held, and a loader that was left in the
+middle starts anew when the terminal is closed. RESET (SIGUSR1) starts what is in the flash: the
+gateway (tools/emulator/esp32_board), with its USB on the same terminal. RESET with BOOT held
+(SIGUSR2) is the loader again.
 """
 
 import asyncio
@@ -11,6 +14,8 @@ import errno
 import json
 import os
 import select
+import signal
+import sys
 import termios
 import tty
 
@@ -29,8 +34,13 @@ class Port:
     is another after it was pulled out."""
 
     def __init__(self, loader, faults, link=None):
-        self._loader, self._faults, self._link = loader, faults, link
+        self._loader, self._faults, self.link = loader, faults, link
+        self.counters = loader.counters
         self._open()
+
+    def reset(self):
+        """Of the loader."""
+        self._loader.reset()
 
     def _open(self):
         self._master, slave = os.openpty()
@@ -38,16 +48,16 @@ class Port:
         self.path = os.ttyname(slave)
         os.close(slave)
         os.set_blocking(self._master, False)
-        if self._link:
+        if self.link:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._link)
-            os.symlink(self.path, self._link)
+                os.unlink(self.link)
+            os.symlink(self.path, self.link)
 
     def close(self):
         os.close(self._master)
-        if self._link:
+        if self.link:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._link)
+                os.unlink(self.link)
 
     async def run(self):
         while True:
@@ -72,6 +82,44 @@ class Port:
             if event == "run":
                 self._loader.reset()
 
+    async def run_gateway(self, arguments):
+        """What was flashed has the terminal, until the task is cancelled: as by a power cut then.
+        What it says while nobody has the terminal open is lost, as on the chip's USB."""
+        inner, slave = os.openpty()
+        tty.setraw(slave)
+        os.set_blocking(inner, False)
+        words = ["-m", "tools.emulator.esp32_board", *arguments, "--console", os.ttyname(slave)]
+        board = await asyncio.create_subprocess_exec(
+            sys.executable, *words, stdin=asyncio.subprocess.DEVNULL
+        )
+        typed = asyncio.create_task(self._carry_in(inner))
+        try:
+            await self._carry_out(inner)
+        finally:
+            typed.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                board.kill()  # the interpreter dies with it
+            await board.wait()
+            os.close(inner)
+            os.close(slave)
+
+    async def _carry_in(self, inner):
+        while True:
+            data = await self._read()
+            if data:
+                with contextlib.suppress(BlockingIOError):
+                    os.write(inner, data)
+            else:
+                await asyncio.sleep(_LISTENER_CHECK)
+
+    async def _carry_out(self, inner):
+        loop = asyncio.get_running_loop()
+        while True:
+            await _ready(inner, loop.add_reader, loop.remove_reader)
+            data = os.read(inner, _READ)
+            if self._is_open():
+                await self._write(data)
+
     async def _unplug(self):
         self.close()
         await asyncio.sleep(_PLUGGED_IN_AGAIN)
@@ -95,10 +143,13 @@ class Port:
         except termios.error:
             return None
 
-    async def _read(self):
+    def _is_open(self):
         poll = select.poll()
         poll.register(self._master, 0)
-        if any(event & select.POLLHUP for _, event in poll.poll(0)):
+        return not any(event & select.POLLHUP for _, event in poll.poll(0))
+
+    async def _read(self):
+        if not self._is_open():
             return b""
         loop = asyncio.get_running_loop()
         await _ready(self._master, loop.add_reader, loop.remove_reader)
@@ -137,21 +188,30 @@ async def _ready(fd, add, remove):
         remove(fd)
 
 
-async def serve(loader, faults, link=None, as_json=False, attached=False):
-    """Runs until stopped. Raises OSError, NorError, FaultError."""
-    port = Port(loader, faults, link)
-    stop = stopped(attached)
-    shown = link or port.path
+async def serve(port, board, as_json=False, attached=False):
+    """Runs until stopped. board: arguments for the gateway's emulator. Raises OSError, NorError,
+    FaultError."""
+    stop, pressed = stopped(attached), asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, pressed.put_nowait, False)
+    loop.add_signal_handler(signal.SIGUSR2, pressed.put_nowait, True)
+    shown = port.link or port.path
     print(json.dumps({"port": str(shown)}) if as_json else f"serial port  {shown}", flush=True)
-    task, waiting = asyncio.create_task(port.run()), asyncio.create_task(stop.wait())
+    ending, is_boot_held = asyncio.create_task(stop.wait()), True
     try:
-        done, _ = await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if task in done:
-            task.result()
+        while not ending.done():
+            doing = port.run() if is_boot_held else port.run_gateway(board)
+            task, button = asyncio.create_task(doing), asyncio.create_task(pressed.get())
+            await asyncio.wait([task, button, ending], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+            is_boot_held = button.result() if button.done() else is_boot_held
+            for each in (task, button):
+                each.cancel()
+            await asyncio.gather(task, button, return_exceptions=True)
+            port.reset()
     finally:
-        for each in (task, waiting):
-            each.cancel()
-        await asyncio.gather(task, waiting, return_exceptions=True)
+        ending.cancel()
         port.close()
     if as_json:
-        print(json.dumps({"counters": loader.counters}), flush=True)
+        print(json.dumps({"counters": port.counters}), flush=True)
