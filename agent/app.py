@@ -82,6 +82,7 @@ class App:
         self.uplink.on_order = self.ordering.take
         self.updating = self._updating(config) if config["update"] else None
         self.settings = None  # of `settings.py`, while they are on trial or their outcome is untold
+        self.starting = None  # of `starting.py`, after crashes
         self.powering = self._powering(config["power"], wired) if config["power"] else None
         self.is_restarting = self.is_wiping = False
         self.session = None
@@ -145,6 +146,8 @@ class App:
         if self.powering:
             cause = self.powering.begin(cause, self.now())
         self._event("boot", self.session.boot, VERSION, port.NAME, cause)
+        if self.starting:
+            self.starting.tell(self, self._event, self._fault)
         if self.powering:
             self.powering.tell_cause(self._on_input, self.now())
         self.ordering.start(self.now())
@@ -292,6 +295,8 @@ class App:
                 self._poll_privacy(now)
             if self.settings and self.settings.is_pending:
                 self._poll_settings(now)
+            if self.starting and self.starting.poll(self, now, self._fault):
+                self.starting = None
             if self._is_renewing or self.session.is_spent(now):
                 await self._new_session()
             self._watchdog.feed()
