@@ -9,13 +9,13 @@ from tools.flash.volume import Volume
 FLASH_SIZE = 8 << 20
 
 
-def write(path, bundle, board="gateway_s3", release=None):
-    """Writes what `patrol flash` writes on a fresh board. bundle: the vehicle's folder; release: of
-    a verified one, or None for this source tree."""
+def write(path, bundle, board="gateway_s3"):
+    """Writes what `patrol flash` writes on a fresh board. bundle: the vehicle's folder, with the
+    release that it leaves the bench with, else it is this source tree's."""
     fw = firmware.parse(esp_firmware.firmware("esp32s3", "8MB", 20_000), "image")
     board = contents.board(board)
-    release = contents.released(release, board) if release else contents.built(board)
     files = contents.bundle(bundle)
+    release = contents.laid_out(files, board) or contents.built(board)
     raw, checked = contents.configuration(files, str(bundle), board)
     plan = work.fresh((fw, board, release), (files, raw, checked), FLASH_SIZE)
     image = bytearray(b"\xff" * FLASH_SIZE)
