@@ -11,9 +11,9 @@ from agent.port.tree import Tree
 from agent.update import starts
 from agent.update.slots import SETTLE_MS, TRIAL_MS
 
-# Of the configuration; what is absent is as the schema has it. What reads the car, the receiver and
-# the inputs is not there, nor is what may put the gateway to sleep.
-KEPT = ("vehicle", "keys", "mqtt", "journal", "orders", "update", "console")
+# Groups of the configuration that are as if they were not there: what reads the car, the receiver
+# and the inputs, what may put the gateway to sleep, and what was set up for them.
+DROPPED = ("gps", "obd", "inputs", "power", "reporting", "time")
 _OVERLAID = "mqtt."  # settings from afar that hold: without them the broker may not be reached
 _MINIMAL_MS = const(3600000)  # then the full agent is tried again
 _RETRY_MS = const(10000)  # after a storage that refused
@@ -25,7 +25,7 @@ def reduced(path, settings):
     from agent import config  # the caller takes it out of memory again
 
     raw = config.read(path)
-    made = {key: raw[key] for key in KEPT if key in raw}
+    made = {key: raw[key] for key in raw if key not in DROPPED}
     good = settings.good if settings else {}
     values = {key: good[key] for key in good if key.startswith(_OVERLAID)}
     if values:

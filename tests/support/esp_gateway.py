@@ -1,7 +1,9 @@
 """A gateway that runs from a flash file beside a real room: its releases and its starts."""
 
+import contextlib
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -83,6 +85,10 @@ class FlashGateway(FleetSystem):
         more = ["--hurry", str(hurry), *options]
         return self._start("agent", [*command, "--flash", str(self.flash), *uarts, *more])
 
+    def cut_power(self):
+        """As SIGKILL would; the emulator itself ends in order."""
+        self._running.pop("agent").stop()
+
     def update(self, release):
         """`patrol room update`: what it printed."""
         words = ["update", VEHICLE, "--dir", str(self.room_folder), "--json"]
@@ -93,6 +99,18 @@ class FlashGateway(FleetSystem):
         )  # fmt: skip
         assert done.stdout, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def release_state(self, release):
+        """What the room's data base says of an update to that release, or None; without a process,
+        as it is asked for often."""
+        path = f"file:{self.room_folder / 'room.db'}?mode=ro"
+        query = "SELECT state FROM updates JOIN releases ON releases.id = release WHERE name = ?"
+        try:
+            with contextlib.closing(sqlite3.connect(path, uri=True)) as db:
+                rows = db.execute(query, (release.name,)).fetchall()
+        except sqlite3.OperationalError:
+            return None  # the room is still making it
+        return rows[0][0] if rows else None
 
     def told(self, name):
         """Fields of all events of that name, in the order of their arrival."""

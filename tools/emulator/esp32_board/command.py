@@ -54,9 +54,10 @@ def emulate_gateway(
     """
     try:
         options = {
+            "flash": str(flash.absolute()),
             "uarts": _pairs(uart, str),
             "pins": _pairs(pin, int),
-            "cut": next(iter(_pairs([cut] if cut else None, int).items()), None),
+            "cut": [[int(n), q] for n, q in _pairs([cut], int).items()][0] if cut else None,
         }
     except ValueError as error:
         raise _failed(str(error), _USAGE) from None
@@ -68,7 +69,7 @@ def emulate_gateway(
     except FlashError as error:
         raise _failed(str(error), 1) from None
     options.update(at=partition.at, size=partition.size)
-    command = [program, "-X", f"heapsize={heap}", str(_START), str(flash.absolute())]
+    command = [program, "-X", f"heapsize={heap}", str(_START)]
     with tempfile.TemporaryDirectory(prefix="patrol-board-") as folder:
         raise typer.Exit(_Board(command, Path(folder), options, hurry).run(attached))
 
@@ -117,10 +118,11 @@ class _Board:
         """(what starts the board next or None, seconds until then, exit code) when it has ended."""
         heard, wire = os.pipe()
         try:
-            options = self._folder / "options"
-            options.write_text(json.dumps({**self._options, "cause": cause, "wire": wire}))
+            # A file: MicroPython dies of an argument of more than 255 bytes.
+            started = self._folder / "start.json"
+            started.write_text(json.dumps({**self._options, "cause": cause, "wire": wire}))
             self._process = subprocess.Popen(
-                [*self._command, str(options)],
+                [*self._command, str(started), self._options["flash"]],  # the latter to be told by
                 stdin=subprocess.DEVNULL,
                 env=interpreter.environment(),
                 preexec_fn=_die_with_parent,

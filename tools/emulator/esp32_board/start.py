@@ -1,10 +1,9 @@
 """Runs under MicroPython: an ESP32's start, from a flash file.
 
-    micropython start.py FLASH OPTIONS
+    micropython start.py OPTIONS.json
 
-OPTIONS is a file, as an argument must be shorter than 256 bytes here: {"at": N, "size": N, "uarts":
-{"1": PATH}, "pins": {"7": 1}, "cause": N, "memory": FILE, "wire": DESCRIPTOR, "cut": [N, Q] or
-null}.
+    {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1}, "cause": N,
+     "memory": FILE, "wire": DESCRIPTOR, "cut": [N, Q] or null}
 
 What the firmware does before boot.py: the partition is mounted at "/", by the parameters that
 MicroPython finds itself; boot.py and main.py run in one namespace.
@@ -74,7 +73,7 @@ class Sys:
         return getattr(sys, name)
 
 
-def main(flash, options):
+def main(options):
     import board
 
     board.setup(
@@ -87,7 +86,7 @@ def main(flash, options):
     sys.modules["machine"] = sys.modules["esp32"] = board
     sys.modules["sys"] = Sys()
     partition = Partition(
-        flash, options["at"], options["size"], options["cut"], lambda: board.end("cut")
+        options["flash"], options["at"], options["size"], options["cut"], lambda: board.end("cut")
     )
     vfs.umount("/")
     vfs.mount(vfs.VfsPosix("/"), _HOST)
@@ -101,6 +100,6 @@ def main(flash, options):
 
 
 if __name__ == "__main__":
-    with open(sys.argv[2]) as f:
-        found = json.load(f)
-    main(sys.argv[1], found)
+    with open(sys.argv[1]) as f:
+        options = json.load(f)
+    main(options)
