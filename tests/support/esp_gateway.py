@@ -43,6 +43,9 @@ class Shop:
     def make(self, kind, number):
         """A release's folder; number: its version, counter and generation."""
         name = f"{kind}-{number}"
+        out = self._where / name
+        if out.exists():
+            return out
         source = self._where / "source" / name
         no_cache = shutil.ignore_patterns("__pycache__")
         shutil.copytree(interpreter.ROOT / "agent", source / "agent", ignore=no_cache)
@@ -51,7 +54,6 @@ class Shop:
             content = (source / path).read_text()
             assert content.count(text) == 1, (path, text)
             (source / path).write_text(content.replace(text, other))
-        out = self._where / name
         order = builder.Order(name, number, number, EXPIRES, 1, [BOARD])
         builder.build(out, "esp32", order, source)
         for person in ("first", "third"):
@@ -111,6 +113,10 @@ class FlashGateway(FleetSystem):
         except sqlite3.OperationalError:
             return None  # the room is still making it
         return rows[0][0] if rows else None
+
+    def update_states(self):
+        """What the vehicle has told of its updates, in the order of its telling."""
+        return [fields[2] for fields in self.told("update_state")]
 
     def told(self, name):
         """Fields of all events of that name, in the order of their arrival."""
