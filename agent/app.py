@@ -58,7 +58,6 @@ class App:
         self.inputs = Inputs()
         wired = _present(config["inputs"] or {})
         self._levels = port.Inputs(wired)
-        self._watchdog = port.Watchdog(config["power"] and config["power"]["watchdog"])
         self._rtc = port.Rtc()
         self._rtc_at = 0  # when it is looked at, or set, next
         kept = config["journal"]
@@ -81,8 +80,7 @@ class App:
         self.ordering = Ordering(self, config["orders"]["role"], self._event, self._fault)
         self.uplink.on_order = self.ordering.take
         self.updating = self._updating(config) if config["update"] else None
-        self.settings = None  # of `settings.py`, while they are on trial or their outcome is untold
-        self.starting = None  # of `starting.py`, after crashes
+        self.settings = self.starting = None  # where there is something for them to look after
         self.powering = self._powering(config["power"], wired) if config["power"] else None
         self.is_restarting = self.is_wiping = False
         self.session = None
@@ -183,6 +181,8 @@ class App:
 
     async def run(self):
         """Drives all parts until `stop()`."""
+        # Now: a chip reads a full journal for half a minute, which is the boot code's time.
+        self._watchdog = port.Watchdog((self.config["power"] or {}).get("watchdog"))
         self._spawn("tick", self._tick_task)
         self._spawn("inputs", self._inputs_task)
         self._spawn("link", self.uplink.run)

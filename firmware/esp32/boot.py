@@ -15,7 +15,7 @@ if IS_CHIP:
 
     # Before anything that can hang, imports among it; it cannot be stopped any more. Longer than
     # all that comes before the agent sets a time of its own (docs/starting.md).
-    watchdog = machine.WDT(timeout=60000)
+    watchdog = machine.WDT(timeout=120000)
 
 ROOT = os.getenv("PATROL_ROOT", "/") if hasattr(os, "getenv") else "/"
 sys.path.insert(0, ROOT)
