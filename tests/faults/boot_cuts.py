@@ -1,7 +1,7 @@
 """Boots of a gateway, each with a power cut: nobody helps, and nothing that was journalled is lost.
 
     python tests/faults/boot_cuts.py                  500 boots: half an hour
-    python tests/faults/boot_cuts.py --boots 15 --updates 1 --seed 7
+    python tests/faults/boot_cuts.py --boots 15 --releases 1 --seed 7
 
 The gateway is the emulated board's: MicroPython mounts a flash file and runs what `patrol flash`
 put there. One file lives through all boots. Each is cut either at a moment, by SIGKILL, from the
@@ -40,6 +40,7 @@ from tests.support.esp_flash import Flash  # noqa: E402
 from tests.support.esp_gateway import FlashGateway, Shop  # noqa: E402
 from tools.emulator.esp32_board.command import CUT  # noqa: E402
 from tools.journal import check as journal_check  # noqa: E402
+from tools.room import updates  # noqa: E402
 
 PATIENCE_S = 40  # a machine with other work
 _DELIVERY_S = 240
@@ -50,12 +51,13 @@ _MOST_WRITES = 60  # of a boot in a few seconds; a download makes more
 _LATE_S = 5.0  # a write that does not come within that time is not waited for
 _UP_S = 3.0  # a cut so late is put off until the session stands, or the boot has failed
 _ROOM_TURN = 9  # boots between the room's death and its return
+_ORDER_TURN = 12  # boots after which a release that has not come is ordered again
 _SESSION = re.compile(r"session ([0-9a-f]{8}), boot (\d+)")
 # What a boot had said when it was cut.
 PHASES = (
     ("driving, room reached", "link: connected"),
     ("driving, no room", "session "),
-    ("key agreement", "journal: "),
+    ("session being opened", "journal: "),
     ("boot code and imports", ""),
 )
 
@@ -96,6 +98,8 @@ class Boots:
         self._sequence = 0
         self.figures = {"boots": 0, "phases": {}, "cut_in_a_write": 0, "torn_tails": 0}
         self.figures.update(in_download=0, on_trial=0, restarts_by_itself=0, room_kills=0)
+        self.figures.update(orders=0, updates=0)
+        self._order_at = 0  # boots until the same release is ordered again
 
     def run(self, rows):
         for i, (kind, when) in enumerate(rows):
@@ -123,14 +127,19 @@ class Boots:
         self._is_room_up = not self._is_room_up
 
     def _look_after_updates(self):
-        """Orders the first release; the next one when it is good; where it is not, it again."""
+        """Orders the first release; the next one when it is good; where nothing comes of it, it
+        again: a room does so five times by itself."""
         if not self._releases:
             return
         state = self._system.release_state(self._releases[0])
         if state == "good":
             self._releases.pop(0)
-        if self._releases and state in (None, "good", "crashed", "unwell", "broken", "failed"):
+            self.figures["updates"] += 1
+        is_over = state in (None, *updates.LAST)
+        if self._releases and (is_over or self.figures["boots"] >= self._order_at):
             self._system.update(self._releases[0])
+            self._order_at = self.figures["boots"] + _ORDER_TURN
+            self.figures["orders"] += 1
 
     def _boot_once(self, kind, when):
         options = ("--cut", f"{when[0]}={when[1]}") if kind == "write" else ()
@@ -265,10 +274,10 @@ def _has_entry(data):
     return False
 
 
-def run(folder, boots, updates, seed, say=print):
+def run(folder, boots, releases, seed, say=print):
     """The figures. Raises Broken."""
     shop = Shop(folder / "shop")
-    first, *later = [shop.make("good", number) for number in range(1, updates + 2)]
+    first, *later = [shop.make("good", number) for number in range(1, releases + 2)]
     system = FlashGateway(folder, shop, first, journal={"flush_ms": 500},
                           mqtt={"keepalive_s": 5, "connect_timeout_s": 5})  # fmt: skip
     try:
@@ -283,7 +292,7 @@ def run(folder, boots, updates, seed, say=print):
 def main():
     parser = argparse.ArgumentParser(description="Boots with a power cut each.")
     parser.add_argument("--boots", type=int, default=500)
-    parser.add_argument("--updates", type=int, default=6, help="releases that are ordered in turn")
+    parser.add_argument("--releases", type=int, default=6, help="that are ordered in turn")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     os.nice(5)

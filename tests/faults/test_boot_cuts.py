@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.skipif(esp_board.missing() is not None, reason=esp_board.missing() or ""),
     pytest.mark.skipif(micropython.find() is None, reason=micropython.HOW_TO_GET_IT),
 ]
-BOOTS, UPDATES = (500, 6) if os.environ.get("PATROL_LONG") else (13, 1)
+BOOTS, RELEASES = (500, 6) if os.environ.get("PATROL_LONG") else (13, 1)
 SEED = 5
 
 
@@ -22,7 +22,7 @@ SEED = 5
 def driven(tmp_path_factory):
     """(figures, folder) after all boots."""
     folder = tmp_path_factory.mktemp("boots")
-    return boot_cuts.run(folder, BOOTS, UPDATES, SEED), folder
+    return boot_cuts.run(folder, BOOTS, RELEASES, SEED), folder
 
 
 def test_each_boot_comes_up_and_nothing_is_lost(driven):
