@@ -9,6 +9,7 @@ from agent.comms.journal import JournalError
 from agent.const import const
 from agent.port.tree import Tree
 from agent.update import starts
+from agent.update.errors import UpdateStorageError
 from agent.update.slots import SETTLE_MS, TRIAL_MS
 
 # Groups of the configuration that are as if they were not there: what reads the car, the receiver
@@ -47,6 +48,7 @@ class Starting:
         self.is_minimal = is_minimal
         self._is_healthy = False
         self._retry_at = 0
+        self._leave_at = _MINIMAL_MS  # when the minimal boot makes room for the full agent
 
     def tell(self, app, event, fault):
         """Once the journal is open. The record's text is erased when it is in the journal."""
@@ -69,24 +71,35 @@ class Starting:
         """A few times a second. True when there is nothing more to look after."""
         if now < self._retry_at:
             return False
-        update = app.config["update"] or {}
-        try:
-            if not self._is_healthy and (
-                now >= update.get("trial_ms", TRIAL_MS)
-                or (app.is_proved() and now >= update.get("settle_ms", SETTLE_MS))
-            ):
-                starts.healthy(self._tree, self.is_minimal)
-                self._is_healthy = True
-        except OSError as e:
-            self._retry_at = now + _RETRY_MS
-            fault("crashes", e)
+        if not self._is_healthy and self._is_due(app, now):
+            try:
+                self._healthy(app)
+            except (OSError, UpdateStorageError) as e:
+                self._retry_at = now + _RETRY_MS
+                fault("crashes", e)
+                return False
         if self.is_minimal:
             is_busy = (app.updating and app.updating.is_busy()) or app.ordering.is_busy()
-            if now >= _MINIMAL_MS and not is_busy:
+            if now >= self._leave_at and not is_busy:
                 self._retry_at = now + _MINIMAL_MS
                 app.restart()
             return False
         return self._is_healthy
+
+    def _is_due(self, app, now):
+        update = app.config["update"] or {}
+        if app.is_proved():
+            return now >= update.get("settle_ms", SETTLE_MS)
+        return now >= update.get("trial_ms", TRIAL_MS)
+
+    def _healthy(self, app):
+        """Where the good slot cannot even run the minimal boot, the one that does is the good one,
+        and is tried as a whole at once."""
+        is_adopted = bool(self.is_minimal and app.updating and app.updating.adopt())
+        starts.healthy(self._tree, self.is_minimal, is_adopted)
+        self._is_healthy = True
+        if is_adopted:
+            self._leave_at = 0
 
     def ended(self):
         """The agent is about to start anew, by order or by itself."""

@@ -205,15 +205,16 @@ def told(storage):
     storage.replace(NAME, r.encode())
 
 
-def healthy(storage, is_minimal):
+def healthy(storage, is_minimal, is_adopted=False):
     """The agent has run long enough: the row is over. That of the minimal boot leaves the row at
-    which it is due. Raises OSError."""
+    which it is due. is_adopted: the slot that runs has become the good one. Raises OSError."""
     r = load(storage)
-    row = min(r.row, MAX_ROW) if is_minimal else 0
-    if not row and not r.is_untold:
+    before = r.encode()
+    r.row = min(r.row, MAX_ROW) if is_minimal else 0
+    r.is_other = r.is_other and not is_adopted
+    if not r.row and not r.is_untold:
         storage.remove(NAME)
-    elif row != r.row:
-        r.row = row
+    elif r.encode() != before:
         storage.replace(NAME, r.encode())
 
 

@@ -101,12 +101,11 @@ def test_a_crash_is_told_by_the_next_start_and_forgotten_when_it_is_healthy(gate
 
 
 @pytest.mark.skipif(not LONG, reason="PATROL_LONG=1: twenty seconds of back-off")
-def test_where_nothing_of_a_release_can_be_imported_the_other_slot_has_the_minimal_boot(
-    gateway, shop
-):
+def test_where_nothing_of_a_release_can_be_imported_the_one_before_it_takes_over(gateway, shop):
+    """First as the minimal boot; when that is well, as a whole."""
     system = gateway(shop.make("broken", 3))
     flash = Flash(system.flash)
-    other = shop.make("crash", 1)
+    other = shop.make("good", 2)
     for path in other.rglob("*"):
         name = str(path.relative_to(other))
         if path.is_file() and (name.startswith("app/") or name == "files"):
@@ -117,7 +116,10 @@ def test_where_nothing_of_a_release_can_be_imported_the_other_slot_has_the_minim
     system.wait(lambda: system.told("minimal_boot"), PATIENCE_S, "the minimal boot")
     [[kind, row, slot, text]] = system.told("crash")
     assert (kind, row, slot) == ("exception", 4, "a") and "no such module" in text
-    assert system.told("boot") == [[1, "crash-1", "esp32", "reset"]]
+    system.wait(lambda: system.positions(), PATIENCE_S, "a position")
+    assert [f[:2] for f in system.told("boot")] == [[1, "good-2"], [2, "good-2"]]
+    system.wait(lambda: is_empty(system), 20, "an empty record")
+    assert Flash(system.flash).good_slot() == "b" and len(system.told("minimal_boot")) == 1
 
 
 def kill_interpreter(system):

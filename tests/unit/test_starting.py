@@ -64,6 +64,10 @@ class Recorder:
 class Busy:
     def __init__(self):
         self.busy = False
+        self.adopts = False
+
+    def adopt(self):
+        return self.adopts
 
     def is_busy(self):
         return self.busy
@@ -165,6 +169,22 @@ def test_the_minimal_boot_says_so_and_ends_after_an_hour_unless_it_is_busy():
     assert app.restarts == 1
     made.ended()
     assert starts.load(tree).is_again
+
+
+@tidy
+def test_a_slot_that_runs_where_the_good_one_cannot_is_the_good_one_and_tried_at_once():
+    where, tree, made = crashed(3)
+    made.choose(0, False, lambda slot: True)
+    made.crashed(starts.EXCEPTION, "")
+    assert starts.load(tree).is_other
+    app = App()
+    app.proved = app.updating.adopts = True
+    made = Starting(where, True)
+    made.tell(app, app.event, app.fault)
+    made.poll(app, 59999, app.fault)
+    assert not app.restarts
+    made.poll(app, 60000, app.fault)
+    assert app.restarts == 1 and not starts.load(tree).is_other
 
 
 @tidy

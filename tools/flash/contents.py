@@ -3,6 +3,7 @@
     boot.py main.py             firmware/esp32: MicroPython runs them at its start
     board.py                    firmware/esp32/boards: pins
     slotboot.py slottree.py     which slot starts (docs/update.md)
+    slotstart.py                the agent or the minimal boot (docs/starting.md)
     a/                          the agent, compiled
     config.json tls/ *.bin      the vehicle's bundle (tools/provision/bundle.py)
 
