@@ -15,9 +15,7 @@ from agent.console.faults import (
     CHARGED_MV,
     DAY_MS,
     FREE_BYTES,
-    HELD_MS,
     LOW_MV,
-    PANIC_MS,
     SILENT_MS,
     SKEW_MS,
     START_MS,
@@ -102,15 +100,12 @@ def _inputs(s, states):
     if not s:
         return NONE, None
     for name in sorted(s):
-        level, since = s[name]
+        level, since, is_stuck = s[name]
         if level is None:
             return (WAIT, None) if since is None else (FAIL, "input_unread", name)
         if name == "ignition":
             # An engine that turns without its ignition: the wire, not the car.
             is_stuck = level is False and bool(states["power"]["rpm"]) and since is not None
-        else:
-            limit = PANIC_MS if name == "panic" else HELD_MS
-            is_stuck = level and since is not None and since > limit
         if is_stuck:
             return FAIL, "input_stuck", name
     return OK, None

@@ -153,8 +153,10 @@ def _link(d, texts):
 
 def _inputs(d, texts):
     for name in sorted(d):
-        level, since = d[name]
-        yield from row(texts, name, on_off(texts, level), since is not None and ago(texts, since))
+        level, since, is_stuck = d[name]
+        when = since is not None and ago(texts, since)
+        told = is_stuck and red(texts.get("w.stuck"))
+        yield from row(texts, name, on_off(texts, level), when, told)
     if not d:
         yield texts.get("w.none")
 

@@ -141,10 +141,11 @@ def storage(app):
 
 
 def inputs(app, now):
-    """{name: [level, since when in ms]}: of each that is wired."""
+    """{name: [level, since when in ms, whether it is on for too long]}: of each that is wired."""
     part = app.inputs
+    stuck = part.stuck(now)
     wired = [name for name, source in (app.config["inputs"] or {}).items() if source is not None]
-    return {name: [part.level(name), _age(part.changed.get(name), now)] for name in wired}
+    return {n: [part.level(n), _age(part.changed.get(n), now), n in stuck] for n in wired}
 
 
 def power(app, now):

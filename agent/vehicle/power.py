@@ -18,6 +18,7 @@ All times are ms, voltages mV. Sources of the thresholds: docs/power.md.
 """
 
 from agent.const import const
+from agent.vehicle.inputs import STUCK_MS
 
 DRIVING = "driving"
 IDLE = "idle"
@@ -44,8 +45,6 @@ _WELL_MV = const(300)
 LOW_PERIOD_MS = 86400000  # between heartbeats while the battery is low, at the least
 _RETRY_MS = const(60000)  # the supply is looked at again so long after it has failed
 _LEAVE_MS = const(10000)  # the last word may take so long to be delivered
-# A button that is held for longer, on a battery that is low, no longer keeps the gateway awake.
-_HELD_MS = const(300000)
 
 DEFAULTS = {
     "idle_ms": 60000,  # standing for so long is idling
@@ -266,8 +265,9 @@ class Power:
 
     def _rest(self, now, left, hold):
         """The same for a car that is parked."""
+        # A button that is stuck, on a battery that is low, no longer keeps the gateway awake.
         held = self._on.get("panic")
-        is_held = held is not None and not (self.is_low and now - held >= _HELD_MS)
+        is_held = held is not None and not (self.is_low and now - held >= STUCK_MS["panic"])
         # A download that no coverage ends must not empty the battery; it goes on after the rest.
         if is_held or (hold and not self.is_low):
             return None

@@ -81,7 +81,7 @@ def healthy():
                          "write_errors": 0, "read_errors": 0},
         },
         "power": {"battery": 14132, "rpm": 6904, "ignition": True, "obd": "polling"},
-        "inputs": {"panic": [False, 5_025_000], "siren": [True, 41_000]},
+        "inputs": {"panic": [False, 5_025_000, False], "siren": [True, 41_000, False]},
         "time": {"utc": NOW_MS, "source": 1, "uncertainty": 30, "machine": NOW_MS + 400,
                  "refused": 0, "not_before": 0, "gps": 1, "uptime": 5_025_000},
         "events": {"events": [[61_000, "siren", 1], [12_000, "profile", "pursuit"]]},

@@ -103,10 +103,13 @@ def power_rows(data):
 def input_rows(data):
     if not isinstance(data, dict) or not data:
         return [("inputs", "none is wired", None)]
-    return [
-        (plain(name, 12), f"{_level(field(row, 0))}, for {seconds(number(row, 1))}", None)
-        for name, row in list(data.items())[:16]
-    ]
+    return [_input(plain(name, 12), row) for name, row in list(data.items())[:16]]
+
+
+def _input(name, row):
+    text = f"{_level(field(row, 0))}, for {seconds(number(row, 1))}"
+    is_stuck = field(row, 2) is True
+    return name, text + (", stuck" if is_stuck else ""), "bad" if is_stuck else None
 
 
 def _level(value):
