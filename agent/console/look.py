@@ -108,6 +108,7 @@ def _status(app, now, done):
         "car": car,
         "battery": found["power"]["battery"],
         "ignition": found["power"]["ignition"],
+        "power": found["power"]["machine"] and found["power"]["machine"]["state"],
         "link": found["link"],
         "storage": found["storage"],
         "clock": found["clock"],

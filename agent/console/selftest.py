@@ -88,12 +88,19 @@ def _power(s, states):
     volts = s["battery"]
     if volts is None:
         return WAIT, None
-    shown = "%d.%d" % (volts // 1000, volts % 1000 // 100)
-    if volts < LOW_MV:
-        return FAIL, "battery_low", shown
-    if s["rpm"] and volts < CHARGED_MV:
-        return WARN, "not_charging", shown
+    machine = s["machine"]
+    batteries = machine["battery_v"] // 12 if machine else 1  # a lorry has two in a row
+    if volts < LOW_MV * batteries:
+        return FAIL, "battery_low", _volts(volts)
+    if s["rpm"] and volts < CHARGED_MV * batteries:
+        return WARN, "not_charging", _volts(volts)
+    if machine and machine["low"]:
+        return WARN, "battery_cutout", _volts(machine["cutout"])
     return OK, None
+
+
+def _volts(mv):
+    return "%d.%d" % (mv // 1000, mv % 1000 // 100)
 
 
 def _inputs(s, states):

@@ -38,12 +38,14 @@ def visit(request, tmp_path_factory):
     }
     if request.param == "cpython":
         console["socket"] = str(folder / "socket")
+    battery = folder / "battery"  # the board's own measurement, in mV
+    battery.write_text("14320\n")
     terminal = Terminal()
     os.symlink(terminal.path, console["port"])
     with Iotcore() as broker:
         system = System(
             folder, request.param, broker.port, heap=_HEAP, console=console,
-            reporting={"profile": "steady", "profiles": [_STEADY]},
+            reporting={"profile": "steady", "profiles": [_STEADY]}, power={"battery": str(battery)},
         )  # fmt: skip
         try:
             system.begin_polling()
@@ -79,6 +81,19 @@ def test_status_on_one_screen(terminal):
                  "link        online", "battery     14.", "journal     "):  # fmt: skip
         assert text in found, found
     assert all(len(line) <= 80 for line in found.splitlines())
+
+
+def test_power_says_what_the_car_does_and_what_would_wake_the_gateway(visit, terminal):
+    found = json.loads(terminal.ask("power --json"))["data"]
+    assert found["measured"] == found["battery"] == 14320 and 13000 < found["adapter"] < 15000
+    machine = found["machine"]
+    assert machine["state"] in ("driving", "idle") and machine["why"] and machine["since"] >= 0
+    assert machine["wakes"] == [] and machine["timer"] == 21600000 and not machine["low"]
+    lines = terminal.ask("power").splitlines()
+    assert lines[0].startswith(("state       driving  for ", "state       idle  for ")), lines
+    for line in ("wakes       timer after 6 h 00 min", "battery     14.3 V",
+                 "  by itself 14.3 V", "cut-out     12.2 V  ok"):  # fmt: skip
+        assert line in lines, lines
 
 
 def test_every_command_that_looks_answers_in_both_forms(visit, terminal):

@@ -80,7 +80,16 @@ def healthy():
             "counters": {"frames_journalled": 812, "frames_acknowledged": 811, "frames_lost": 0,
                          "write_errors": 0, "read_errors": 0},
         },
-        "power": {"battery": 14132, "rpm": 6904, "ignition": True, "obd": "polling"},
+        "power": {
+            "battery": 14132, "measured": 14132, "adapter": 14050, "module": None, "rpm": 6904,
+            "ignition": True, "obd": "polling",
+            "machine": {
+                "state": "driving", "why": "moving", "since": 61_000, "sleeps": None, "hold": None,
+                "beats": None, "timer": 21_600_000, "wakes": ["panic", "ignition"],
+                "unarmed": ["ignition"], "cutout": 12200, "below": None, "low": False,
+                "failing": False, "battery_v": 12,
+            },
+        },
         "inputs": {"panic": [False, 5_025_000, False], "siren": [True, 41_000, False]},
         "time": {"utc": NOW_MS, "source": 1, "uncertainty": 30, "machine": NOW_MS + 400,
                  "refused": 0, "not_before": 0, "gps": 1, "uptime": 5_025_000},

@@ -21,7 +21,10 @@ def states():
             "reason": None, "satellites": 9, "in_view": 12, "antenna": "ok", "jamming": "ok",
         },
         "obd": {"open": True, "heard": 50, "state": "polling", "adapter": "ELM327 v1.5"},
-        "power": {"battery": 14100, "rpm": 3200, "ignition": True},
+        "power": {
+            "battery": 14100, "rpm": 3200, "ignition": True,
+            "machine": {"battery_v": 12, "low": False, "cutout": 12200},
+        },
         "inputs": {
             "panic": [False, 5000, False], "siren": [True, 60000, False],
             "ignition": [True, 90000, False], "off_duty": [True, 90000000, False],
@@ -87,6 +90,13 @@ FAULTS = (
     ("inputs", FAIL, "input_unread", ["panic"], {"inputs": {"panic": [None, 5000, False]}}),
     ("power", FAIL, "battery_low", ["10.5"], {"power": {"battery": 10500, "rpm": 0}}),
     ("power", WARN, "not_charging", ["12.4"], {"power": {"battery": 12400}}),
+    ("power", WARN, "not_charging", ["12.4"], {"power": {"battery": 12400, "machine": None}}),
+    ("power", WARN, "battery_cutout", ["12.2"], {"power": {
+        "battery": 12100, "rpm": 0, "machine": {"battery_v": 12, "low": True, "cutout": 12200}}}),
+    ("power", FAIL, "battery_low", ["23.6"], {"power": {
+        "battery": 23600, "rpm": 0, "machine": {"battery_v": 24, "low": True, "cutout": 24400}}}),
+    ("power", WARN, "not_charging", ["25.9"], {"power": {
+        "battery": 25900, "machine": {"battery_v": 24, "low": False, "cutout": 24400}}}),
     ("update", FAIL, "update_failed", ["crashed"], {"update": {"outcome": "crashed"}}),
     ("update", FAIL, "update_failed", ["unwell"], {"update": {"outcome": "unwell"}}),
     ("update", FAIL, "update_failed", ["broken"], {"update": {"outcome": "broken"}}),
@@ -125,7 +135,7 @@ def test_what_is_not_fitted_is_no_fault():
     for part in ("gps", "obd", "update"):
         found[part] = None
     found["inputs"] = {}
-    found["power"] = {"battery": None, "rpm": None}
+    found["power"] = {"battery": None, "rpm": None, "machine": None}
     rows = {row["part"]: row["verdict"] for row in examine(found)}
     assert [rows[part] for part in ("gps", "obd", "update", "inputs")] == [NONE] * 4
     assert rows["power"] == WAIT

@@ -95,9 +95,43 @@ def gps_rows(data):
 
 def power_rows(data):
     volts = number(data, "battery")
-    rows = [("battery", "-" if volts is None else f"{volts / 1000:.1f} V", None)]
+    rows = [("battery", "-" if volts is None else _volts(volts), None)]
+    rows += _machine_rows(field(data, "machine"))
+    for key, label in (
+        ("measured", "own reading"),
+        ("adapter", "adapter"),
+        ("module", "car's ECU"),
+    ):
+        if number(data, key) is not None:
+            rows.append((label, _volts(number(data, key)), None))
     rows.append(("ignition", _level(field(data, "ignition")), None))
     return [*rows, ("car's bus", texts(data, "obd") or "-", None)]
+
+
+def _machine_rows(machine):
+    """Of power states; none where the gateway never sleeps."""
+    if not isinstance(machine, dict):
+        return []
+    why = texts(machine, "why")
+    said = f"{texts(machine, 'state') or '-'} for {seconds(number(machine, 'since'))}"
+    rows = [("state", said + (f", {why}" if why else ""), None)]
+    if field(machine, "hold"):
+        rows.append(("asleep", f"not while: {texts(machine, 'hold')}", None))
+    elif number(machine, "sleeps") is not None:
+        rows.append(("asleep", f"in {seconds(number(machine, 'sleeps'))}", None))
+    wakes = [plain(name, 12) for name in items(machine, "wakes")[:8]]
+    if number(machine, "timer") is not None:
+        wakes.append(f"timer after {seconds(number(machine, 'timer'))}")
+    rows.append(("woken by", ", ".join(wakes) or "nothing", None if wakes else "warn"))
+    cutout, is_low = number(machine, "cutout"), field(machine, "low") is True
+    if cutout is not None:
+        rows.append(("cut-out", _volts(cutout) + (", battery is low" if is_low else ""),
+                     "bad" if is_low else None))  # fmt: skip
+    return rows
+
+
+def _volts(mv):
+    return f"{mv / 1000:.1f} V"
 
 
 def input_rows(data):
