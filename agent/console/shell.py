@@ -4,6 +4,7 @@ Output goes out in small pieces, each of which lets the other tasks run; where t
 the rest waits, and nothing is made meanwhile. Whoever does not read for STALL_MS is gone.
 """
 
+import asyncio
 import sys
 
 from agent import port
@@ -19,6 +20,7 @@ _BUSY_MS = const(1)  # while output goes out
 _FULL_MS = const(50)  # while the line takes none
 _WATCH_MS = const(1000)  # between two pictures
 _WATCH_LIMIT_MS = const(1800000)  # nobody looks for longer, and on a plain line no end is seen
+_LAST_PIECES = const(32)  # 2 KB: longer than the answer to what ends the agent
 _MAX_ECHO = const(2048)  # bytes waiting; noise beyond it is not echoed
 _MAX_TEXT = const(80)
 # What a session is made of; and what orders from the room use as well.
@@ -67,6 +69,23 @@ class Shell:
 
     async def run(self, data):
         """Until the technician goes, or is gone; data: what he has typed already."""
+        try:
+            await self._serve(data)
+        except asyncio.CancelledError:
+            self._say_rest()
+            raise
+
+    def _say_rest(self):
+        """The agent ends, perhaps as it was told to here: who told it so sees the answer, as far as
+        the line takes it at once."""
+        for _ in range(_LAST_PIECES):
+            self._out = self._out or self._session.output(self._app.now())
+            count = self._line.write(self._out[:PIECE]) if self._out else 0
+            if not count:
+                return
+            self._out = self._out[count:]
+
+    async def _serve(self, data):
         app, session = self._app, self._session
         self._out = session.greet(app.now())
         # The key that woke us is no part of a command, unless it is the begin of one.

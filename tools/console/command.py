@@ -1,5 +1,6 @@
 """`patrol console`: the technician's console of a gateway, by serial port or socket."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -118,7 +119,8 @@ def _one(where, baud, command, as_json, key, name, role, secret, log):
             console.log_in(name, key, role, secret)
         data = console.command(command)
         if name:
-            console.log_out()
+            with contextlib.suppress(ConsoleError):  # a restart may have taken the line away
+                console.log_out()
     if as_json:
         typer.echo(json.dumps(data))
         return
