@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from agent.console.texts import LANGUAGES
 from tools.console import ConsoleError, keys, visiting
 from tools.console.client import Client
 from tools.console.line import BAUD, find, open_line
@@ -61,6 +62,10 @@ def open_(
     technician: Annotated[
         str, typer.Option(help="Name in the report of the visit; without, that of --as.")
     ] = "",
+    language: Annotated[
+        str | None,
+        typer.Option(help="Of screen and report: en, fr, ar. Default: the gateway's."),
+    ] = None,
 ) -> None:
     """Open the console: the screen on a terminal that can show it, else bare lines, where Ctrl-]
     ends and Ctrl-C goes to the gateway.
@@ -75,6 +80,8 @@ def open_(
         raise typer.BadParameter("--pdf needs --report")
     if sum(map(bool, (command, report, screen))) > 1:
         raise typer.BadParameter("--command, --report and --screen exclude each other")
+    if language is not None and language not in LANGUAGES:
+        raise typer.BadParameter(f"--language is one of {', '.join(LANGUAGES)}")
     try:
         secret = None if passphrase is None else _first_line(passphrase)
         where = port or find()
@@ -82,9 +89,9 @@ def open_(
         if command is not None:
             _one(where, baud, command, as_json, key, name, role, secret, log)
         elif report is not None:
-            _report(access, report, technician or name or "", pdf)
+            _report(access, report, technician or name or "", pdf, language)
         elif screen or (screen is None and visiting.can_show()):
-            kept = visiting.run_screen(access, technician or name or "", log)
+            kept = visiting.run_screen(access, technician or name or "", log, language)
             typer.echo(f"what was asked and answered: {kept}")
         else:
             _plain(where, baud, key, secret, log)
@@ -93,9 +100,9 @@ def open_(
         raise typer.Exit(1) from None
 
 
-def _report(access, path, technician, with_pdf):
+def _report(access, path, technician, with_pdf, language):
     with Console(stderr=True).status("asking") as status:
-        lines = visiting.run_report(access, path, technician, with_pdf, status.update)
+        lines = visiting.run_report(access, path, technician, with_pdf, status.update, language)
     for line in lines:
         typer.echo(line)
     if lines[-1].startswith("no PDF"):

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.console import pdf
+from tools.console import language, pdf
 from tools.console.report import Reporter, write
 from tools.console.screen import ConsoleScreen
 from tools.console.session_log import SessionLog
@@ -180,6 +180,9 @@ async def _ill(own, folder):
             page = own / "visit.html"
             write(visit, page, with_pdf=False)
             pdf.picture(page, folder / "report.png", *PAGE)
+            with language.using("ar"):
+                write(visit, page, with_pdf=False)
+            pdf.picture(page, folder / "report-ar.png", PAGE[0], PAGE[1] // 2)
             stage.end("agent")
             await stand.until("LINE LOST", "stale")
             await asyncio.sleep(8)  # so that the ages are told apart
