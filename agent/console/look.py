@@ -283,6 +283,19 @@ def hidden(value, key=""):
     return value
 
 
+def _update_state(app, now, done):
+    from agent.console import states
+
+    try:
+        found = states.update()
+    finally:
+        port.forget("agent.console.states")
+    if found is None:
+        raise CommandError("update: this agent runs from no slot, so nothing updates it from afar")
+    found["version"] = app.version
+    return found
+
+
 _CALLS = {
     "status": _status,
     "selftest": _selftest,
@@ -297,4 +310,5 @@ _CALLS = {
     "config-diff": _config_diff,
     "trace": _trace,
     "time": _time,
+    "update-state": _update_state,
 }

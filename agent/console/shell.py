@@ -184,7 +184,7 @@ class Shell:
     def _report(self, call):
         """What changes something is told: in the log, and to the room. `restart` ends us, so it is
         told before."""
-        given = ["%s=%s" % (key, call.arguments[key]) for key in sorted(call.arguments)]
+        given = ["%s=%s" % (key, _told(call.arguments[key])) for key in sorted(call.arguments)]
         text = " ".join([call.name] + given)[:_MAX_TEXT]  # noqa: RUF005
         self._tell(self._session.who, text)
 
@@ -323,6 +323,14 @@ class Shell:
         if session.is_answer_json:
             return answer(name.split(".")[0], session.answer_id, list(values))
         return self._texts.get(name, *values)
+
+
+def _told(value):
+    """An argument as log and room may have it: of settings the keys, as a password may be one of
+    the values; of what is signed the size."""
+    if isinstance(value, dict):
+        return ",".join(sorted(value))
+    return "%d bytes" % len(value) if isinstance(value, bytes) else value
 
 
 def _drawn(name, data, texts):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +51,10 @@ def open_(
     ] = None,
     role: Annotated[str | None, typer.Option(help="look, service or danger.")] = None,
     passphrase: Passphrase = None,
-    log: Annotated[Path | None, typer.Option(help="Append all that comes to this file.")] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Append all that comes to this file. Default: one of this visit."),
+    ] = None,
     screen: Annotated[
         bool | None,
         typer.Option("--screen/--plain", help="The screen, or bare lines; without, what fits."),
@@ -110,18 +114,28 @@ def _report(access, path, technician, with_pdf, language):
 
 
 def _plain(where, baud, key, secret, log):
+    if log is None and sys.stdin.isatty():  # a person's visit is kept, a program keeps its own
+        log = visiting.log_name()
     with open_line(where, baud) as line:
         typer.echo(f"{where}: Ctrl-] ends", err=True)
         if log is None:
             Plain(line, None, key, secret).run()
             return
-        with open(log, "ab") as file:
+        with _private(log) as file:
             Plain(line, file, key, secret).run()
-    typer.echo("", err=True)
+    typer.echo(f"\nwhat was said: {log}", err=True)
+
+
+def _private(path):
+    """Where a patrol car was is for its owner alone."""
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    except OSError as error:
+        raise ConsoleError(f"{path}: {error.strerror}") from None
 
 
 def _one(where, baud, command, as_json, key, name, role, secret, log):
-    with open(log or os.devnull, "ab") as file, Client.open(where, baud, file.write) as console:
+    with _private(log or os.devnull) as file, Client.open(where, baud, file.write) as console:
         if name:
             console.log_in(name, key, role, secret)
         data = console.command(command)

@@ -114,6 +114,11 @@ def can_show():
     return is_terminal and is_able and importlib.util.find_spec("textual") is not None
 
 
+def log_name():
+    """Of this visit's file, in the folder where it began."""
+    return time.strftime("patrol-console-%Y%m%d-%H%M%S.log")
+
+
 def run_screen(access, technician="", log=None, language_=None):
     """Until the technician ends it. log: path of the session's file; language_: None: as the
     gateway's configuration says. Raises ConsoleError."""
@@ -124,7 +129,7 @@ def run_screen(access, technician="", log=None, language_=None):
     from tools.console.session_log import SessionLog
     from tools.console.talker import Talker
 
-    path = log or time.strftime("patrol-console-%Y%m%d-%H%M%S.log")
+    path = log or log_name()
     try:
         kept = SessionLog(path)
     except OSError as e:
