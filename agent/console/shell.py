@@ -277,8 +277,7 @@ class Shell:
     def _log_out(self):
         if self._session.who is not None:
             self._tell(self._session.who, "logout")
-        self._session.who = None
-        self._session.role = 0
+        self._session.log_out()
 
     def _on_login(self, words, now):
         from agent.console import login

@@ -218,6 +218,16 @@ def test_settings_by_key_and_value():
     assert b"config takes the role danger" in out and not found
 
 
+def test_who_comes_next_recalls_no_line():
+    s = session()
+    typed(s, "config set mqtt.password geheim\r")
+    s.show(())
+    shown(s)
+    s.log_out()
+    assert s.role == 0 and s.who is None
+    assert typed(s, "\x1b[A")[0] == b"\x07" and s._editor.text() == ""
+
+
 def test_update_alone_asks_how_it_stands():
     assert calls(session(role=0), "update\r") == [("update-state", {})]
     assert calls(session(role=0), "update --json=3\r") == [("update-state", {})]
