@@ -37,19 +37,21 @@ class Powering:
 
     holds: functions that give why the gateway must not sleep now, or None; whoever must not be
     interrupted adds one. rest: (ms, sources, watchdog) for `port.sleep` once the agent has ended
-    for it."""
+    for it. power: the machine; battery: the own measurement, or None; volts, volts_at: the newest
+    reading of the battery, and when it was."""
 
     def __init__(self, app, config, inputs, record, event):
         self._app = app
         self._record = record
         self._event = event
         self._config = config
+        self.battery_v = config["battery_v"]
         self._inputs = inputs
-        self._battery = port.Battery(config["battery"]) if config["battery"] else None
+        self.battery = port.Battery(config["battery"]) if config["battery"] else None
         self._battery_at = 0
-        self._power = None
-        self._volts = None  # the newest reading
-        self._volts_at = 0
+        self.power = None
+        self.volts = None  # the newest reading
+        self.volts_at = 0
         self._beat_at = None  # a heartbeat whose position is not recorded yet
         self._late = None  # what came while the agent ended
         self._is_ending = False  # nothing more is recorded
@@ -72,12 +74,12 @@ class Powering:
             cause = late
             self._keep({})  # once
         self._cause = cause
-        settings = {"battery_v": self._config["battery_v"], "fail_ms": self._config["fail_ms"]}
+        settings = {"battery_v": self.battery_v, "fail_ms": self._config["fail_ms"]}
         settings["cutout_mv"] = self._config["cutout_mv"]
         for name in _MILLISECONDS:
             settings[name + "_ms"] = self._config[name + "_s"] * 1000
         low, failed = bool(kept.get("low")), bool(kept.get("failed"))
-        self._power = power.Power(settings, cause, low, failed, now)
+        self.power = power.Power(settings, cause, low, failed, now)
         return cause
 
     def tell_cause(self, on_input, now):
@@ -96,10 +98,16 @@ class Powering:
         """[[name, source], ...] of the inputs that can wake, the most important first."""
         return [[name, self._inputs[name]] for name in _WAKES if name in self._inputs]
 
+    def armed(self):
+        """Those of them that would wake now. One that is on cannot: it would do so at once, and for
+        ever."""
+        level = self._app.inputs.level
+        return [source for source in self.sources() if level(source[0]) is not True]
+
     def drain_ms(self, usual):
         """How long the agent's end may wait for the room; nothing is recorded any more."""
         self._is_ending = True
-        if self._power.is_failing:
+        if self.power.is_failing:
             return min(usual, _FAIL_DRAIN_MS)
         return min(usual, _DRAIN_MS) if self.rest else usual
 
@@ -117,7 +125,7 @@ class Powering:
             return True
         ms, sources, _ = self.rest
         kept = {"ms": ms, "wake": [source[0] for source in sources]}
-        kept["low"], kept["failed"] = self._power.is_low, self._power.is_failing
+        kept["low"], kept["failed"] = self.power.is_low, self.power.is_failing
         self._keep(kept)
         return False
 
@@ -144,31 +152,31 @@ class Powering:
     # What is
 
     def input(self, name, level, now):
-        self._power.feed(name, level, now)
+        self.power.feed(name, level, now)
         if self._is_ending and level and name in _WAKES:
             self._late = name
 
     def gps_speed(self, speed, now):
-        self._power.feed("gps_speed", speed, now)
+        self.power.feed("gps_speed", speed, now)
 
     def value(self, signal, raw, now):
         """A reading of OBD; False when it is not to be recorded."""
         if signal == _RPM:
-            self._power.feed("rpm", raw, now)
+            self.power.feed("rpm", raw, now)
         elif signal == _SPEED:
-            self._power.feed("speed", raw * 250 // 9, now)  # km/h to cm/s
-        elif signal in (signals.BATTERY_VOLTAGE, _MODULE_VOLTAGE) and not self._battery:
+            self.power.feed("speed", raw * 250 // 9, now)  # km/h to cm/s
+        elif signal in (signals.BATTERY_VOLTAGE, _MODULE_VOLTAGE) and not self.battery:
             self._measured(raw, now)
-        if self._power.is_failing:
+        if self.power.is_failing:
             self.counters["values_skipped"] += 1
             return False
         # A measurement of its own goes before the adapter's.
-        return signal != signals.BATTERY_VOLTAGE or not self._battery
+        return signal != signals.BATTERY_VOLTAGE or not self.battery
 
     def _measured(self, millivolts, now):
-        self._volts = millivolts
-        self._volts_at = now
-        self._power.feed("voltage", millivolts, now)
+        self.volts = millivolts
+        self.volts_at = now
+        self.power.feed("voltage", millivolts, now)
 
     # What follows
 
@@ -180,15 +188,15 @@ class Powering:
 
     def poll(self, now):
         app = self._app
-        if self._battery and now - self._battery_at >= _BATTERY_MS:
+        if self.battery and now - self._battery_at >= _BATTERY_MS:
             self._battery_at = now
-            millivolts = self._battery.read()
+            millivolts = self.battery.read()
             if millivolts is not None:
                 self._measured(millivolts, now)
                 app.tracking.value(signals.BATTERY_VOLTAGE, millivolts, now)
         if self._beat_at is not None:
             self._poll_heartbeat(now)
-        for event in self._power.poll(now, app.journal.frames_left(), self._hold()):
+        for event in self.power.poll(now, app.journal.frames_left(), self.hold()):
             if event[0] == "state":
                 self._enter(event[1], event[2], now)
             elif event[0] == "heartbeat":
@@ -198,7 +206,8 @@ class Powering:
             else:
                 self._sleep(event[1])
 
-    def _hold(self):
+    def hold(self):
+        """Why the gateway must not sleep now, or None."""
         for hold in self.holds:
             why = hold()
             if why:
@@ -225,19 +234,16 @@ class Powering:
         position = app.tracking.position
         if app.gps and (position is None or position[1] < self._beat_at):
             return
-        is_fresh = self._volts is not None and now - self._volts_at <= _FRESH_MS
-        if not is_fresh and (app.obd or self._battery):
+        is_fresh = self.volts is not None and now - self.volts_at <= _FRESH_MS
+        if not is_fresh and (app.obd or self.battery):
             return
         self._beat_at = None
         if is_fresh:
-            record = (records.VALUE, self._volts_at, signals.BATTERY_VOLTAGE, self._volts)
+            record = (records.VALUE, self.volts_at, signals.BATTERY_VOLTAGE, self.volts)
             self._record(records.CRUMB, record)
         app.flush(now)
-        self._power.feed("recorded", True, now)
+        self.power.feed("recorded", True, now)
 
     def _sleep(self, ms):
-        """Inputs that are on cannot wake: they would do so at once, and for ever."""
-        level = self._app.inputs.level
-        sources = [source for source in self.sources() if level(source[0]) is not True]
-        self.rest = (ms, sources, self._config["watchdog"])
+        self.rest = (ms, self.armed(), self._config["watchdog"])
         self._app.stop()

@@ -18,8 +18,15 @@ from agent.tables import Table, beside
 REQUIRED = ()  # stands for "no default": no argument has this value
 AT_THE_VEHICLE = ("read",)  # the room cannot say that the crew has read something
 MAX_NAME = 24
-# Two words at the console that are one command; "config get" is config-get without being named.
-ALIASES = (("dtc clear", "clear"),)
+# What is typed at the console otherwise than it stands in the table: all words of the line, or its
+# first two; name there; arguments where they are not the row's (see `grammar.alias`); example.
+# "config get" is config-get without being named.
+ALIASES = (
+    ("config drop", "config", "KEY", "config drop reporting.profile"),
+    ("config set", "config", "KEY VALUE", "config set reporting.profile pursuit"),
+    ("dtc clear", "clear", None, "dtc clear"),
+    ("update", "update-state", None, "update"),
+)
 _LOOK = "look"
 _END = "|"
 _TABLE = Table(beside(__file__, "commands.txt"))

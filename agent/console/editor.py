@@ -70,6 +70,11 @@ class Editor:
         self._is_over = False
         self._place = len(self._history)
 
+    def forget(self):
+        """The lines that were typed before: a password may be in one."""
+        self._history = []
+        self._place = 0
+
     def without_line_feed(self, data):
         """The same without the second half of a line's end that was read already."""
         was_cr, self._was_cr = self._was_cr, False

@@ -1,6 +1,7 @@
 """Limits of the self-test (`selftest.py`): from where on something counts as a fault.
 
-Proposals of practice, to be tuned on the road.
+Proposals of practice, to be tuned on the road. When an input is stuck the inputs themselves know:
+`agent/vehicle/inputs.py`.
 """
 
 from agent.const import const
@@ -12,5 +13,3 @@ CHARGED_MV = const(13000)  # with the engine turning; smart alternators go down 
 DAY_MS = const(86400000)
 SKEW_MS = const(60000)
 FREE_BYTES = const(65536)  # a segment of the journal, and a file to replace another
-PANIC_MS = const(600000)  # nobody holds a panic button for ten minutes
-HELD_MS = const(21600000)  # siren and light bar: longer than any deployment with them on

@@ -66,15 +66,30 @@ def options(found):
 
 
 def alias(found):
-    """The same with two words made one where they are one command."""
+    """The same in the registry's words, where the console's are others."""
     two = " ".join(found[:2])
-    for words_, name in ALIASES:
+    for words_, name, form, _ in ALIASES:
         if two == words_:
-            return [name] + found[2:]  # noqa: RUF005 MicroPython has no [x, *y]
+            given = _setting(words_, form, found[2:]) if form else found[2:]
+            return [name] + given  # noqa: RUF005 MicroPython has no [x, *y]
     name = "-".join(found[:2])
     if len(found) > 1 and row(name):
         return [name] + found[2:]  # noqa: RUF005 MicroPython has no [x, *y]
     return found
+
+
+def _setting(words_, form, given):
+    """KEY VALUE as the map that the registry takes: a value is JSON where it is some, else text."""
+    if len(given) < len(form.split(" ")):
+        raise CommandError("%s wants %s" % (words_, form))
+    if form == "KEY":
+        return ["drop=" + given[0]] + given[1:]  # noqa: RUF005
+    text = " ".join(given[1:])
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    return [json.dumps({given[0]: value})]
 
 
 def call(rest, role, as_json, id_):

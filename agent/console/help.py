@@ -12,17 +12,16 @@ _NAMED = "watch"  # its arguments are signals
 
 
 def typed(name):
-    """A command as it is typed: some are two words."""
-    for words, known in ALIASES:
-        if known == name:
-            return words
-    return name.replace("-", " ")
+    """[(words, arguments or None, example or None), ...]: a command as it is typed."""
+    found = [(row[0], row[2], row[3]) for row in ALIASES if row[1] == name]
+    return found or [(name.replace("-", " "), None, None)]
 
 
 def overview(texts):
     for name, role, arguments, _, _ in rows():
-        shown = [typed(name)] + [_form(a) for a in arguments]  # noqa: RUF005
-        yield from _line(" ".join(shown), ROLES[role], texts.get("c." + name))
+        for words, form, _ in typed(name):
+            shown = _shown(words, form, arguments)
+            yield from _line(shown, ROLES[role], texts.get("c." + name))
     for name in OWN:
         yield from _line(name, "", texts.get("h." + name))
     yield ""
@@ -37,6 +36,10 @@ def _line(left, role, text):
     return (yield from wrap(text, head, _TEXT_AT))
 
 
+def _shown(words, form, arguments):
+    return " ".join([words] + ([form] if form else [_form(a) for a in arguments]))  # noqa: RUF005
+
+
 def _form(argument):
     name, kind, default = argument[:3]
     shown = name.upper() + (" ..." if kind == "names" else "")
@@ -47,16 +50,17 @@ def about(words, texts):
     """All about one command; None where there is none."""
     wanted = " ".join(words)
     for name, role, arguments, example, _ in rows():
-        if wanted not in (name, typed(name)):
-            continue
-        form = " ".join([typed(name)] + [_form(a) for a in arguments])  # noqa: RUF005
-        lines = ["%s %s" % (texts.get("usage"), form), texts.get("c." + name)]
-        for key, kind, default, low, high in arguments:
-            shown = "" if default in (REQUIRED, None, ()) else " (%s)" % default
-            lines.append("  " + texts.get("wants", key.upper(), kind + shown, low, high))
-        lines.append("%s %s" % (texts.get("role"), ROLES[role]))
-        lines.append("%s %s" % (texts.get("example"), example))
-        return lines
+        for words, form, own in typed(name):
+            if wanted not in (name, words):
+                continue
+            lines = ["%s %s" % (texts.get("usage"), _shown(words, form, arguments))]
+            lines.append(texts.get("c." + name))
+            for key, kind, default, low, high in () if form else arguments:
+                shown = "" if default in (REQUIRED, None, ()) else " (%s)" % default
+                lines.append("  " + texts.get("wants", key.upper(), kind + shown, low, high))
+            lines.append("%s %s" % (texts.get("role"), ROLES[role]))
+            lines.append("%s %s" % (texts.get("example"), own or example))
+            return lines
     if wanted in OWN:
         return [texts.get("h." + wanted), texts.get("login.usage") if wanted == "login" else ""]
     return None
@@ -66,15 +70,16 @@ def ends(text):
     """How the last word of a text may go on: a list of what to add."""
     begun = text.split(" ")
     word, before = begun[-1], [w for w in begun[:-1] if w]
+    names = [words for row in rows() for words, _, _ in typed(row[0])]
     if not before:
-        found = [typed(row[0]) for row in rows()] + list(OWN)
+        found = names + list(OWN)
     elif before == ["help"]:
-        found = [typed(row[0]) for row in rows()]
+        found = names
     elif before[0] == _NAMED:
         found = [row[signals.NAME] for row in signals.rows() if row[signals.NAME]]
     else:
         line = " ".join(before) + " "
-        found = [typed(r[0])[len(line) :] for r in rows() if typed(r[0]).startswith(line)]
+        found = [words[len(line) :] for words in names if words.startswith(line)]
     matching = []
     for name in found:
         name = name.split(" ")[0]

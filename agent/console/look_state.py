@@ -1,6 +1,7 @@
 """How car and gateway are: all on one screen, and part by part."""
 
 from agent import port, signals
+from agent.console.levels import CommandError
 
 
 def run(app, name, arguments, now, done):
@@ -16,6 +17,14 @@ def run(app, name, arguments, now, done):
     if name == "time":
         found = states.clock(app, now)
         found["uptime"] = now
+        return found
+    if name == "update-state":
+        found = states.update()
+        if found is None:
+            raise CommandError(
+                "update: this agent runs from no slot, so nothing updates it from afar"
+            )
+        found["version"] = app.version
         return found
     return {"inputs": states.inputs, "power": states.power, "link": states.link}[name](app, now)
 
@@ -63,6 +72,7 @@ def _status(app, now):
         "car": car,
         "battery": found["power"]["battery"],
         "ignition": found["power"]["ignition"],
+        "power": found["power"]["machine"] and found["power"]["machine"]["state"],
         "link": found["link"],
         "storage": found["storage"],
         "clock": found["clock"],

@@ -15,9 +15,7 @@ from agent.console.faults import (
     CHARGED_MV,
     DAY_MS,
     FREE_BYTES,
-    HELD_MS,
     LOW_MV,
-    PANIC_MS,
     SILENT_MS,
     SKEW_MS,
     START_MS,
@@ -90,27 +88,31 @@ def _power(s, states):
     volts = s["battery"]
     if volts is None:
         return WAIT, None
-    shown = "%d.%d" % (volts // 1000, volts % 1000 // 100)
-    if volts < LOW_MV:
-        return FAIL, "battery_low", shown
-    if s["rpm"] and volts < CHARGED_MV:
-        return WARN, "not_charging", shown
+    machine = s["machine"]
+    batteries = machine["battery_v"] // 12 if machine else 1  # a lorry has two in a row
+    if volts < LOW_MV * batteries:
+        return FAIL, "battery_low", _volts(volts)
+    if s["rpm"] and volts < CHARGED_MV * batteries:
+        return WARN, "not_charging", _volts(volts)
+    if machine and machine["low"]:
+        return WARN, "battery_cutout", _volts(machine["cutout"])
     return OK, None
+
+
+def _volts(mv):
+    return "%d.%d" % (mv // 1000, mv % 1000 // 100)
 
 
 def _inputs(s, states):
     if not s:
         return NONE, None
     for name in sorted(s):
-        level, since = s[name]
+        level, since, is_stuck = s[name]
         if level is None:
             return (WAIT, None) if since is None else (FAIL, "input_unread", name)
         if name == "ignition":
             # An engine that turns without its ignition: the wire, not the car.
             is_stuck = level is False and bool(states["power"]["rpm"]) and since is not None
-        else:
-            limit = PANIC_MS if name == "panic" else HELD_MS
-            is_stuck = level and since is not None and since > limit
         if is_stuck:
             return FAIL, "input_stuck", name
     return OK, None

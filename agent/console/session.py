@@ -289,6 +289,12 @@ class Session:
                     return out + _MORE
         return out
 
+    def log_out(self):
+        """The role is given back, and whoever is next recalls no line of this one."""
+        self.who = None
+        self.role = 0
+        self._editor.forget()
+
     def _ready(self):
         """The next line may be typed."""
         self._state = _IDLE

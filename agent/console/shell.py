@@ -4,6 +4,7 @@ Output goes out in small pieces, each of which lets the other tasks run; where t
 the rest waits, and nothing is made meanwhile. Whoever does not read for STALL_MS is gone.
 """
 
+import asyncio
 import sys
 
 from agent import port
@@ -19,6 +20,7 @@ _BUSY_MS = const(1)  # while output goes out
 _FULL_MS = const(50)  # while the line takes none
 _WATCH_MS = const(1000)  # between two pictures
 _WATCH_LIMIT_MS = const(1800000)  # nobody looks for longer, and on a plain line no end is seen
+_LAST_PIECES = const(32)  # 2 KB: longer than the answer to what ends the agent
 _MAX_ECHO = const(2048)  # bytes waiting; noise beyond it is not echoed
 _MAX_TEXT = const(80)
 # What a session is made of, and what orders from the room use as well: modules below `agent.`,
@@ -70,6 +72,23 @@ class Shell:
 
     async def run(self, data):
         """Until the technician goes, or is gone; data: what he has typed already."""
+        try:
+            await self._serve(data)
+        except asyncio.CancelledError:
+            self._say_rest()
+            raise
+
+    def _say_rest(self):
+        """The agent ends, perhaps as it was told to here: who told it so sees the answer, as far as
+        the line takes it at once."""
+        for _ in range(_LAST_PIECES):
+            self._out = self._out or self._session.output(self._app.now())
+            count = self._line.write(self._out[:PIECE]) if self._out else 0
+            if not count:
+                return
+            self._out = self._out[count:]
+
+    async def _serve(self, data):
         app, session = self._app, self._session
         self._out = session.greet(app.now())
         # The key that woke us is no part of a command, unless it is the begin of one.
@@ -173,7 +192,7 @@ class Shell:
     def _report(self, call):
         """What changes something is told: in the log, and to the room. `restart` ends us, so it is
         told before."""
-        given = ["%s=%s" % (key, call.arguments[key]) for key in sorted(call.arguments)]
+        given = ["%s=%s" % (key, _told(call.arguments[key])) for key in sorted(call.arguments)]
         text = " ".join([call.name] + given)[:_MAX_TEXT]  # noqa: RUF005
         self._tell(self._session.who, text)
 
@@ -268,8 +287,7 @@ class Shell:
     def _log_out(self):
         if self._session.who is not None:
             self._tell(self._session.who, "logout")
-        self._session.who = None
-        self._session.role = 0
+        self._session.log_out()
 
     def _on_login(self, words, now):
         from agent.console import login
@@ -314,6 +332,14 @@ class Shell:
         if session.is_answer_json:
             return answer(name.split(".")[0], session.answer_id, list(values))
         return self._texts.get(name, *values)
+
+
+def _told(value):
+    """An argument as log and room may have it: of settings the keys, as a password may be one of
+    the values; of what is signed the size."""
+    if isinstance(value, dict):
+        return ",".join(sorted(value))
+    return "%d bytes" % len(value) if isinstance(value, bytes) else value
 
 
 def drawn(name, data, texts):

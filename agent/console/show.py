@@ -6,6 +6,7 @@ data is what the command gave, and never changed. Labels come from `texts.txt` i
 language; what has no label there is shown by its own name.
 """
 
+from agent import port
 from agent.console.limits import WIDTH
 from agent.console.lines import (
     LABEL,
@@ -60,7 +61,8 @@ def _status(d, texts):
                   if k in car]  # fmt: skip
         yield from row(texts, "car", word(texts, car["state"]), *values)
     ignition = "%s %s" % (texts.get("l.ignition"), on_off(texts, d["ignition"]))
-    yield from row(texts, "battery", volts(d["battery"]), ignition)
+    state = word(texts, d["power"]) if d["power"] else None
+    yield from row(texts, "battery", volts(d["battery"]), ignition, state)
     k = d["link"]
     trip = None if k["round_trip"] is None else "%d ms" % k["round_trip"]
     yield from row(texts, "link", word(texts, k["state"]), k["broker"], trip)
@@ -153,19 +155,19 @@ def _link(d, texts):
 
 def _inputs(d, texts):
     for name in sorted(d):
-        level, since = d[name]
-        yield from row(texts, name, on_off(texts, level), since is not None and ago(texts, since))
+        level, since, is_stuck = d[name]
+        when = since is not None and ago(texts, since)
+        told = is_stuck and red(texts.get("w.stuck"))
+        yield from row(texts, name, on_off(texts, level), when, told)
     if not d:
         yield texts.get("w.none")
 
 
 def _power(d, texts):
-    yield from row(texts, "battery", volts(d["battery"]))
-    yield from row(texts, "ignition", on_off(texts, d["ignition"]))
-    yield from row(texts, "car", word(texts, d["obd"]))
-    for key in sorted(d):
-        if key not in ("battery", "ignition", "obd", "rpm"):
-            yield from row(texts, key, str(d[key]))
+    from agent.console import show_power
+
+    port.forget("agent.console.show_power")
+    return show_power.draw(d, texts)
 
 
 def _time(d, texts):

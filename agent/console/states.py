@@ -7,8 +7,10 @@ Times are ages in ms at `now`, None where the thing never happened; UTC is in ms
 
 from agent import port, signals
 from agent.comms.link import ONLINE
+from agent.const import const
 
 _RPM = "rpm"
+_MEASURED_MS = const(10000)  # an own measurement is made each second
 _ASIDE = ("UartError", "TcpError")  # told by the parts themselves
 
 
@@ -141,20 +143,55 @@ def storage(app):
 
 
 def inputs(app, now):
-    """{name: [level, since when in ms]}: of each that is wired."""
+    """{name: [level, since when in ms, whether it is on for too long]}: of each that is wired."""
     part = app.inputs
+    stuck = part.stuck(now)
     wired = [name for name, source in (app.config["inputs"] or {}).items() if source is not None]
-    return {name: [part.level(name), _age(part.changed.get(name), now)] for name in wired}
+    return {n: [part.level(n), _age(part.changed.get(n), now), n in stuck] for n in wired}
 
 
 def power(app, now):
-    """battery: mV by the adapter, None where it is not known now."""
+    """battery: mV, by the gateway's own measurement where it has one, else by OBD; None where it is
+    not known now. machine: of power states, None where the gateway never sleeps."""
     part = app.obd
+    found = {"measured": None, "machine": _machine(app.powering, now) if app.powering else None}
+    for key, name in (("adapter", "battery"), ("module", "module_voltage"), ("rpm", _RPM)):
+        found[key] = part.reading(signals.by_name(name)) if part else None
+    own = app.powering
+    if own and own.battery and own.volts is not None and now - own.volts_at < _MEASURED_MS:
+        found["measured"] = own.volts
+    found["battery"] = found["measured"] or found["adapter"] or found["module"]
+    found["ignition"] = app.inputs.level("ignition")
+    found["obd"] = part.state if part else None
+    return found
+
+
+def _machine(own, now):
+    """since: ms in this state; sleeps: ms until a parked car falls asleep, if nothing comes; hold:
+    why not then; beats: ms until the next sign of life, timer: between two of them while asleep;
+    wakes: names of the inputs that would wake it; unarmed: of those that would not, being on.
+    below: ms since which the battery is below the cut-out; low: for so long that it counts."""
+    machine = own.power
+    is_parked = machine.state == "parked"
+    until = machine.rests_at(now)
+    beat, period = machine.beat_at, machine.period()
+    wakes = [source[0] for source in own.armed()]
+    hold = own.hold()
     return {
-        "battery": part.reading(signals.BATTERY_VOLTAGE) if part else None,
-        "rpm": part.reading(signals.by_name(_RPM)) if part else None,
-        "ignition": app.inputs.level("ignition"),
-        "obd": part.state if part else None,
+        "state": machine.state,
+        "why": machine.why,
+        "since": now - machine.since,
+        "sleeps": max(0, until - now) if is_parked and until is not None else None,
+        "hold": "panic" if until is None else None if machine.is_low else hold,
+        "beats": max(0, beat + period - now) if is_parked and period else None,
+        "timer": period or None,
+        "wakes": wakes,
+        "unarmed": [source[0] for source in own.sources() if source[0] not in wakes],
+        "cutout": machine.cutout_mv,
+        "below": _age(machine.low_at, now),
+        "low": machine.is_low,
+        "failing": machine.is_failing,
+        "battery_v": own.battery_v,
     }
 
 

@@ -32,7 +32,11 @@ class UsbTerminal:
         data = b""
         # One byte at a time: more would be waited for.
         while len(data) < _READ and self._keys.poll(0):
-            data += sys.stdin.buffer.read(1)
+            byte = sys.stdin.buffer.read(1)
+            if not byte:  # a line at its end, which says for ever that it can be read
+                await asyncio.sleep_ms(max(_LOOK_MS, ms))
+                break
+            data += byte
         return data
 
     def write(self, data):

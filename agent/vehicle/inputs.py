@@ -16,16 +16,20 @@ _NEVER_HELD_BACK = ("panic",)
 MAX_CHANGES = 12
 _MINUTE_MS = const(60000)
 
-# An input that is on for longer is stuck: a button that jams, a wire that was cut or pinched. Those
-# that may be on for days are not named.
+# An input that is on for longer is stuck: a button that jams, a wire that was cut or pinched. The
+# one table of these limits: the room is told by it (`input_stuck`), the self-test judges by it, and
+# the battery is spared by it (`power.py`). That an input is stuck takes nothing away: an alarm
+# stays one. So a limit may be near what is usual; but what is often told is no longer read.
 STUCK_MS = {
+    # A button that springs back. Whoever is in need for longer has pressed it, and let it go.
     "panic": 300000,
-    "confirm": 60000,
-    "siren": 7200000,
-    "light_bar": 43200000,
-    "tamper": 3600000,
-    "door": 3600000,
-    "power_fail": 600000,
+    "confirm": 60000,  # a tap
+    "siren": 7200000,  # an escort over land; in town it sounds for minutes
+    "light_bar": 43200000,  # a road block that lasts for the longest shift
+    "tamper": 3600000,  # the gateway is being worked at
+    "door": 3600000,  # the car is being loaded
+    "power_fail": 600000,  # no store lasts that long
+    # ignition and off_duty may be on for days.
 }
 
 

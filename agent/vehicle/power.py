@@ -18,6 +18,7 @@ All times are ms, voltages mV. Sources of the thresholds: docs/power.md.
 """
 
 from agent.const import const
+from agent.vehicle.inputs import STUCK_MS
 
 DRIVING = "driving"
 IDLE = "idle"
@@ -44,8 +45,6 @@ _WELL_MV = const(300)
 LOW_PERIOD_MS = 86400000  # between heartbeats while the battery is low, at the least
 _RETRY_MS = const(60000)  # the supply is looked at again so long after it has failed
 _LEAVE_MS = const(10000)  # the last word may take so long to be delivered
-# A button that is held for longer, on a battery that is low, no longer keeps the gateway awake.
-_HELD_MS = const(300000)
 
 DEFAULTS = {
     "idle_ms": 60000,  # standing for so long is idling
@@ -70,12 +69,13 @@ class Power:
         self._settings = s = dict(DEFAULTS)
         s.update(settings)
         scale = s["battery_v"] // 12
-        self._cutout_mv = CUTOUT_MV * scale if s["cutout_mv"] is None else s["cutout_mv"]
-        self._well_mv = self._cutout_mv + _WELL_MV * scale
+        self.cutout_mv = CUTOUT_MV * scale if s["cutout_mv"] is None else s["cutout_mv"]
+        self._well_mv = self.cutout_mv + _WELL_MV * scale
         self._charged_mv = _CHARGED_MV * scale
         self.state = None  # nothing is known yet
         self._cause = cause
-        self._since = now  # in this state since
+        self.since = now  # in this state since
+        self.why = None  # and what it came from, as told
         self._ignition = None
         self._ignition_at = now  # its level since
         self._turned_at = None  # the engine turned, or wheels rolled, last
@@ -84,7 +84,7 @@ class Power:
         self._off_at = None  # since when nothing is on
         self._volts_at = None  # the last reading
         self._charged_at = None  # since when the battery is charged
-        self._low_at = None  # since when it is below the cut-out
+        self.low_at = None  # since when it is below the cut-out; low after `cutout_ms`
         self._on = {}  # alarm that is on -> since when
         self._roused = None  # an alarm, or the supply's return, that a rest must end for
         self._failing_at = None  # since when the supply fails
@@ -93,7 +93,7 @@ class Power:
         # not end the agent once a minute for ever.
         self._is_fail_ignored = had_failed
         self._has_left = False  # "sleep" was given
-        self._beat_at = now  # the last heartbeat
+        self.beat_at = now  # the last heartbeat
         self._is_beating = cause == TIMER
         is_alarm = cause in ALARMS
         # Another start looks at the battery for itself before it believes that it is low.
@@ -151,13 +151,13 @@ class Power:
             self._charged_at = None
         elif self._charged_at is None:
             self._charged_at = now
-        if millivolts >= self._cutout_mv:
-            self._low_at = None
+        if millivolts >= self.cutout_mv:
+            self.low_at = None
             if millivolts >= self._well_mv:
                 self.is_low = False
-        elif self._low_at is None:
-            self._low_at = now  # a dip, perhaps: a later reading must say so, too
-        elif now - self._low_at >= self._settings["cutout_ms"]:
+        elif self.low_at is None:
+            self.low_at = now  # a dip, perhaps: a later reading must say so, too
+        elif now - self.low_at >= self._settings["cutout_ms"]:
             self.is_low = True
 
     def _alarm(self, name, level, now):
@@ -211,7 +211,7 @@ class Power:
             events.append(("flush",))
         found = self._next(now, left, hold)
         if found and found[0] != self.state:
-            self._enter(found[0], now)
+            self._enter(*found, now)
             events.append(("state",) + found)  # noqa: RUF005 MicroPython has no (x, *y)
             if self.state == PARKED and self._is_beating:
                 events.append(("heartbeat",))
@@ -219,25 +219,26 @@ class Power:
             self._beat(now, events)
         elif self.state == ASLEEP and not self._has_left and self._may_leave(now, left):
             self._has_left = True
-            events.append(("sleep", _RETRY_MS if self.is_failing else self._period()))
+            events.append(("sleep", _RETRY_MS if self.is_failing else self.period()))
         return events
 
-    def _enter(self, state, now):
+    def _enter(self, state, why, now):
         if state in (IDLE, DRIVING):
             self._is_beating = False
         elif self.state in (IDLE, DRIVING):
             self._until_low = now + self._settings["linger_ms"]
         if self.state != PARKED:
-            self._beat_at = now
+            self.beat_at = now
         self._roused = None
         self.state = state
-        self._since = now
+        self.why = why
+        self.since = now
 
     def _next(self, now, left, hold):
         """(state, why) of what is now; None: as it was."""
         if self._has_failed(now):
             return ASLEEP, "power_fail"
-        if self.state is None and now - self._since < _START_MS:
+        if self.state is None and now - self.since < _START_MS:
             return None
         if self._is_on(now):
             self._off_at = None
@@ -266,32 +267,37 @@ class Power:
 
     def _rest(self, now, left, hold):
         """The same for a car that is parked."""
-        held = self._on.get("panic")
-        is_held = held is not None and not (self.is_low and now - held >= _HELD_MS)
+        until = self.rests_at(now)
         # A download that no coverage ends must not empty the battery; it goes on after the rest.
-        if is_held or (hold and not self.is_low):
-            return None
-        if now < self._until:
+        if until is None or now < until or (hold and not self.is_low):
             return None
         if self.is_low:
             return ASLEEP, "battery"
-        until = max(self._until, self._until_low)
-        if now < until or (left and now < until + self._settings["send_ms"]):
+        if left and now < until + self._settings["send_ms"]:
             return None
         return ASLEEP, "time"
+
+    def rests_at(self, now):
+        """Until when a parked car is kept awake by time; None: as long as panic is pressed."""
+        # A button that is stuck, on a battery that is low, no longer keeps the gateway awake.
+        held = self._on.get("panic")
+        if held is not None and not (self.is_low and now - held >= STUCK_MS["panic"]):
+            return None
+        return self._until if self.is_low else max(self._until, self._until_low)
 
     def _has_failed(self, now):
         return self.is_failing and now - self._failing_at >= self._settings["fail_ms"]
 
     def _may_leave(self, now, left):
-        return not left or self.is_failing or now - self._since >= _LEAVE_MS
+        return not left or self.is_failing or now - self.since >= _LEAVE_MS
 
     def _beat(self, now, events):
-        period = self._period()
-        if period and now - self._beat_at >= period:
-            self._beat_at = now
+        period = self.period()
+        if period and now - self.beat_at >= period:
+            self.beat_at = now
             events.append(("heartbeat",))
 
-    def _period(self):
+    def period(self):
+        """ms between two signs of life now; 0: there is none."""
         period = self._settings["heartbeat_ms"]
         return max(period, LOW_PERIOD_MS) if period and self.is_low else period

@@ -1,29 +1,24 @@
 """The self-test of a real agent in a real trouble: the fault is called by its name, with a remedy.
 
-The twelve that technicians meet most, made by the emulator, a broker, a file, a small file system.
-Of the failed update only the pointer is real; how it comes to be so is for the tests of updates. By
-the parts' states all of them are judged in tests/unit/test_console_selftest.py.
+The twelve that technicians meet most, made by the emulator, a broker, a file, a small file system;
+the failed update is made, and looked at, in test_update_end_to_end.py. By the parts' states all of
+them are judged in tests/unit/test_console_selftest.py.
 """
 
 import contextlib
 import json
 import os
 import subprocess
-import sys
-import time
 
 import pytest
 
-from agent.console import states
-from agent.console.texts import LANGUAGES, Texts
-from agent.port.tree import Tree
-from agent.update import boot
 from tests.support import micropython
 from tests.support.brokers import Iotcore, Mosquitto
 from tests.support.brokers import free_port as any_port
 from tests.support.certificates import Authority
 from tests.support.system import System
 from tests.support.terminals import Terminal
+from tests.support.verdicts import verdict
 from tools.emulator import scenario
 
 
@@ -53,25 +48,6 @@ def agent(folder, interpreter, port, scenario=None, **settings):
     finally:
         system.close()
         terminal.close()
-
-
-def verdict(terminal, part, fault, seconds=60):
-    """Asks until the part has that fault; its row. What else is wrong is not looked at."""
-    terminal.settle()
-    end = time.monotonic() + seconds
-    while True:
-        rows = json.loads(terminal.ask("selftest --json"))["data"]["parts"]
-        (row,) = [row for row in rows if row["part"] == part]
-        if row["fault"] == fault:
-            break
-        assert time.monotonic() < end, (fault, rows)
-        time.sleep(0.5)
-    shown = terminal.ask("selftest")
-    remedy = Texts("en").get("d." + fault)
-    assert " ".join(remedy.split()) in " ".join(shown.split()), shown
-    for language in LANGUAGES:
-        assert Texts(language).get("d." + fault) != "d." + fault
-    return row
 
 
 # (name, interpreter, faults, settings of the scenario's receiver, of the agent, part, fault)
@@ -178,24 +154,3 @@ def test_a_storage_that_is_full(tmp_path):
             assert 0 <= int(row["about"][0]) < 65536
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_an_update_that_failed_is_read_from_the_pointer(tmp_path):
-    """The module that looks, where it would lie in a slot."""
-    pointer = boot.Pointer()
-    pointer.outcome = boot.CRASHED
-    boot.store(Tree(str(tmp_path)), pointer)
-    for name in ("a/app/agent",):
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).symlink_to(os.path.dirname(os.path.dirname(states.__file__)))
-    code = (
-        "import json, sys; sys.path.insert(0, %r); from agent.console import selftest, states;"
-        "u = states.update(); print(json.dumps([u, selftest._update(u, {})]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code % str(tmp_path / "a" / "app")],
-        capture_output=True, text=True, cwd=tmp_path, env=dict(os.environ, PYTHONPATH=""),
-    )  # fmt: skip
-    found, judged = json.loads(done.stdout)
-    assert found["outcome"] == "crashed" and found["slot"] == "a", done.stderr
-    assert judged == ["fail", "update_failed", "crashed"]

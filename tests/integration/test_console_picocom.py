@@ -24,7 +24,7 @@ KEYS = (
     ("help watch", PROMPT), ("status", PROMPT), ("selftest", PROMPT),
     ("stat\t", PROMPT + " status"), ("log 0", PROMPT), ("gps 1 2", PROMPT),
     ("help dtc clear", PROMPT), ("config get orders", PROMPT), ("inputs", PROMPT),
-    ("restart", PROMPT), ("login tech", PROMPT),
+    ("power", PROMPT), ("restart", PROMPT), ("login tech", PROMPT),
 )  # fmt: skip
 _TIMES = re.compile(r"\d+( h \d+ min| min \d+ s|\.\d s)")
 
@@ -72,7 +72,7 @@ def test_a_visit_with_picocom(tmp_path):
     terminal = Terminal()
     console = {"port": terminal.path}
     with Iotcore() as broker:
-        system = System(tmp_path, "cpython", broker.port, console=console)
+        system = System(tmp_path, "cpython", broker.port, console=console, power={})
         tmux = None
         try:
             system.begin_polling()
@@ -107,5 +107,7 @@ def _steady(screen):
         # Right after the start a fix may still settle, and slow values be missing.
         line = re.sub("^(gps +)(good|degraded  settling) ", r"\1good ", line)
         line = re.sub("^(car +answers).*", r"\1", line)
+        line = re.sub("^(state +)(idle|driving)  .*", r"\1awake", line)
+        line = re.sub("^(battery .*known  )(idle|driving|init)", r"\1awake", line)
         lines.append(re.sub(r"  +(?=\S)", "  ", line).rstrip())
     return "\n".join(lines)

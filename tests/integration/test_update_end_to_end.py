@@ -4,6 +4,7 @@ from a slot, is started by the launchers, and started again whenever it ends. No
 
 import os
 import shutil
+from contextlib import closing
 
 import pytest
 
@@ -13,7 +14,9 @@ from agent.update.manifest import order_id, split
 from tests.support import micropython
 from tests.support.brokers import Iotcore
 from tests.support.system import VEHICLE
+from tests.support.terminals import Terminal
 from tests.support.update_system import Shop, UpdateSystem
+from tests.support.verdicts import verdict
 from tools.room.orders import OrderBook
 from tools.room.serve import utc_ms
 from tools.room.updates import UpdateBook
@@ -94,14 +97,18 @@ def test_a_good_release_is_fetched_started_and_committed(system):
 
 
 def test_one_that_crashes_at_its_start_goes_back(system):
-    start(system)
-    system.update("crash")
-    system.wait(lambda: system.state("crash") == "crashed", 60, "the way back")
-    assert system.versions() == ["0.1.0", "0.1.0"]
-    assert system.agent_exits[-3:] == [1, 1, 1]
-    before = len(system.received())
-    system.wait(lambda: len(system.received()) > before + 2, 30, "the old one's frames")
-    all_is_there(system)
+    with closing(Terminal()) as terminal:
+        system.configure("console", port=terminal.path)
+        start(system)
+        system.update("crash")
+        system.wait(lambda: system.state("crash") == "crashed", 60, "the way back")
+        assert system.versions() == ["0.1.0", "0.1.0"]
+        assert system.agent_exits[-3:] == [1, 1, 1]
+        before = len(system.received())
+        system.wait(lambda: len(system.received()) > before + 2, 30, "the old one's frames")
+        # A technician who comes then is told, too.
+        assert verdict(terminal, "update", "update_failed")["about"] == ["crashed"]
+        all_is_there(system)
     # Only the room may ask for another attempt, which it counts by itself.
     assert system.update("crash")[0]["attempt"] == 2
 

@@ -1,6 +1,7 @@
 """agent/console/login.py: who holds the key gets in, once; nobody else, and not for long."""
 
 from agent import port
+from agent.console import login as module
 from agent.console.login import LIFE_MS, MAX_LOCK_S, Login, LoginError
 from tests.support.data import own_vectors
 from tests.support.files import remove_all, temporary
@@ -124,4 +125,34 @@ def test_wrong_answers_lock_for_ever_longer():
     bench.challenge()
     bench.login.answer(VECTOR["answer"], NOW)
     assert bench.lock == [0, 0]
+    bench.close()
+
+
+def test_a_key_that_the_release_names_as_revoked_opens_nothing():
+    bench = Bench()
+    own = module.REVOKED
+    key_id = port.sha256(bytes.fromhex(VECTOR["modulus"]))[:8].hex()
+    module.REVOKED = temporary("revoked.txt")
+    try:
+        for rows, why in (
+            ("# none\n", None),
+            ("# one\n0000000000000000 -\n%s -\nffffffffffffffff -\n" % key_id, "login.revoked"),
+            ("# others\n0000000000000000 -\nffffffffffffffff -\n", None),
+        ):
+            with open(module.REVOKED, "w") as f:
+                f.write(rows)
+            bench.challenge()
+            if why is None:
+                assert bench.login.answer(VECTOR["answer"], NOW) == 1
+            else:
+                assert refused(bench.login.answer, VECTOR["answer"], NOW) == why
+        # Without its list a release is not whole: then nobody gets in.
+        remove_all(module.REVOKED)
+        bench.challenge()
+        assert refused(bench.login.answer, VECTOR["answer"], NOW) == "login.key"
+    finally:
+        remove_all(module.REVOKED)
+        module.REVOKED = own
+    with open(own) as f:
+        assert f.readline()[0] == "#"
     bench.close()

@@ -5,7 +5,9 @@ import binascii
 import io
 
 from agent.console import certificate
+from agent.console import states as parts
 from agent.console.selftest import FAIL, NONE, OK, PARTS, WAIT, WARN, examine, problems
+from agent.vehicle.inputs import STUCK_MS, Inputs
 
 DAY = 86400000
 UTC = 1790000000000
@@ -19,8 +21,14 @@ def states():
             "reason": None, "satellites": 9, "in_view": 12, "antenna": "ok", "jamming": "ok",
         },
         "obd": {"open": True, "heard": 50, "state": "polling", "adapter": "ELM327 v1.5"},
-        "power": {"battery": 14100, "rpm": 3200, "ignition": True},
-        "inputs": {"panic": [False, 5000], "siren": [True, 60000], "ignition": [True, 90000]},
+        "power": {
+            "battery": 14100, "rpm": 3200, "ignition": True,
+            "machine": {"battery_v": 12, "low": False, "cutout": 12200},
+        },
+        "inputs": {
+            "panic": [False, 5000, False], "siren": [True, 60000, False],
+            "ignition": [True, 90000, False], "off_duty": [True, 90000000, False],
+        },
         "clock": {
             "utc": UTC, "source": 1, "machine": UTC + 400, "refused": 0,
             "not_before": UTC - 300 * DAY,
@@ -77,12 +85,18 @@ FAULTS = (
     ("storage", FAIL, "storage_full", ["9000000"], {"storage": {"full": True}}),
     ("storage", FAIL, "storage_fails", ["3"], {"storage": {"write_errors": 3}}),
     ("storage", WARN, "journal_full", ["77"], {"storage": {"bytes": 95000, "left": 77}}),
-    ("inputs", FAIL, "input_stuck", ["panic"], {"inputs": {"panic": [True, 600001]}}),
-    ("inputs", FAIL, "input_stuck", ["siren"], {"inputs": {"siren": [True, 21600001]}}),
-    ("inputs", FAIL, "input_stuck", ["ignition"], {"inputs": {"ignition": [False, 5000]}}),
-    ("inputs", FAIL, "input_unread", ["panic"], {"inputs": {"panic": [None, 5000]}}),
+    ("inputs", FAIL, "input_stuck", ["panic"], {"inputs": {"panic": [True, 600001, True]}}),
+    ("inputs", FAIL, "input_stuck", ["ignition"], {"inputs": {"ignition": [False, 5000, False]}}),
+    ("inputs", FAIL, "input_unread", ["panic"], {"inputs": {"panic": [None, 5000, False]}}),
     ("power", FAIL, "battery_low", ["10.5"], {"power": {"battery": 10500, "rpm": 0}}),
     ("power", WARN, "not_charging", ["12.4"], {"power": {"battery": 12400}}),
+    ("power", WARN, "not_charging", ["12.4"], {"power": {"battery": 12400, "machine": None}}),
+    ("power", WARN, "battery_cutout", ["12.2"], {"power": {
+        "battery": 12100, "rpm": 0, "machine": {"battery_v": 12, "low": True, "cutout": 12200}}}),
+    ("power", FAIL, "battery_low", ["23.6"], {"power": {
+        "battery": 23600, "rpm": 0, "machine": {"battery_v": 24, "low": True, "cutout": 24400}}}),
+    ("power", WARN, "not_charging", ["25.9"], {"power": {
+        "battery": 25900, "machine": {"battery_v": 24, "low": False, "cutout": 24400}}}),
     ("update", FAIL, "update_failed", ["crashed"], {"update": {"outcome": "crashed"}}),
     ("update", FAIL, "update_failed", ["unwell"], {"update": {"outcome": "unwell"}}),
     ("update", FAIL, "update_failed", ["broken"], {"update": {"outcome": "broken"}}),
@@ -121,7 +135,7 @@ def test_what_is_not_fitted_is_no_fault():
     for part in ("gps", "obd", "update"):
         found[part] = None
     found["inputs"] = {}
-    found["power"] = {"battery": None, "rpm": None}
+    found["power"] = {"battery": None, "rpm": None, "machine": None}
     rows = {row["part"]: row["verdict"] for row in examine(found)}
     assert [rows[part] for part in ("gps", "obd", "update", "inputs")] == [NONE] * 4
     assert rows["power"] == WAIT
@@ -136,6 +150,31 @@ def test_in_its_first_seconds_nothing_is_blamed_for_being_slow():
     }
     rows = verdicts(changes)
     assert [rows[part]["verdict"] for part in ("gps", "obd", "link")] == [WAIT] * 3
+
+
+class App:
+    """As much of the application as tells how its inputs are."""
+
+    def __init__(self, *names):
+        self.config = {"inputs": {name: "a wire" for name in names}}
+        self.inputs = Inputs()
+
+
+def test_what_is_stuck_the_inputs_say_and_nothing_else_does():
+    """One table of limits: whatever the room is told of the self-test says as well, and only that;
+    so a crew's switch may be on for days."""
+    for name in ("panic", "siren", "light_bar", "tamper", "off_duty", "ignition"):
+        app = App(name)
+        for now in range(0, 200, 20):
+            app.inputs.feed({name: True}, now)
+        limit = STUCK_MS.get(name)
+        for now in (limit - 1, limit) if limit else (30 * DAY,):
+            found = states()
+            found["inputs"] = parts.inputs(app, now)
+            (row,) = [row for row in examine(found) if row["part"] == "inputs"]
+            wanted = name if app.inputs.newly_stuck(now) else None
+            assert row["fault"] == (wanted and "input_stuck"), (name, now, row)
+            assert (wanted is not None) == (now == limit)
 
 
 def test_the_worst_comes_first():

@@ -2,8 +2,10 @@
 
 Golden: bytes in, bytes out."""
 
+from agent.console import help
 from agent.console.limits import MAX_AHEAD, MAX_ANSWER, MAX_HISTORY, MAX_LINE
 from agent.console.session import IDLE_MS, Session
+from agent.console.shell import _told
 from agent.console.texts import Texts
 
 PROMPT = b"v-1> "
@@ -193,6 +195,62 @@ def test_two_words_and_quotes_and_names():
         ("zones []", ("zones", {"rows": []})),
     ):
         assert calls(session(), line + "\r") == [call], line
+
+
+def test_settings_by_key_and_value():
+    for line, values in (
+        ("config set reporting.profile pursuit", {"reporting.profile": "pursuit"}),
+        ("config set gps.baud 9600", {"gps.baud": 9600}),
+        ("config set gps.sky true", {"gps.sky": True}),
+        ("config set mqtt.username null", {"mqtt.username": None}),
+        ("config set mqtt.password '\"5\"'", {"mqtt.password": "5"}),
+        ("config set mqtt.password a=b c", {"mqtt.password": "a=b c"}),
+        ("config '{\"gps.baud\": 9600}'", {"gps.baud": 9600}),
+    ):
+        (call,) = calls(session(), line + "\r")
+        assert call[0] == "config" and call[1]["values"] == values and call[1]["drop"] is None, line
+    (call,) = calls(session(), "config drop gps.baud\r")
+    assert call[1]["drop"] == "gps.baud" and call[1]["values"] is None
+    for line in ("config set", "config set gps.baud", "config drop"):
+        out, found = typed(session(), line + "\r")
+        assert b"wants KEY" in out and not found, line
+    out, found = typed(session(role=1), "config set gps.baud 9600\r")
+    assert b"config takes the role danger" in out and not found
+
+
+def test_who_comes_next_recalls_no_line():
+    s = session()
+    typed(s, "config set mqtt.password geheim\r")
+    s.show(())
+    shown(s)
+    s.log_out()
+    assert s.role == 0 and s.who is None
+    assert typed(s, "\x1b[A")[0] == b"\x07" and s._editor.text() == ""
+
+
+def test_update_alone_asks_how_it_stands():
+    assert calls(session(role=0), "update\r") == [("update-state", {})]
+    assert calls(session(role=0), "update --json=3\r") == [("update-state", {})]
+    assert calls(session(), "update 9301\r") == [("update", {"signed": b"\x93\x01", "attempt": 1})]
+
+
+def test_no_value_of_a_setting_is_told_to_log_and_room():
+    assert _told({"mqtt.password": "geheim", "mqtt.host": "x"}) == "mqtt.host,mqtt.password"
+    assert _told(b"\x00\x01") == "2 bytes" and _told("pursuit") == "pursuit" and _told(5) == 5
+
+
+def test_help_shows_what_is_typed():
+    texts = Texts("en")
+    lines = "\n".join(help.overview(texts))
+    for words in ("config set KEY VALUE", "config drop KEY", "config get [KEY]", "dtc clear",
+                  "\nupdate     ", "update SIGNED [ATTEMPT]"):  # fmt: skip
+        assert words in lines, words
+    found = help.about(["config", "set"], texts)
+    assert found[0] == "usage: config set KEY VALUE"
+    assert found[-1] == "example: config set reporting.profile pursuit"
+    assert help.about(["dtc", "clear"], texts)[-1] == "example: dtc clear"
+    assert sorted(help.ends("config ")) == ["diff", "drop", "get", "set"]
+    assert help.ends("config s") == ["et"] and help.ends("upd") == ["ate"]
 
 
 def test_a_screenful_waits_for_a_key():

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from agent.console import show
-from agent.console.texts import Texts
+from tools.console import language
 from tools.console.fields import field, items, number, texts
+from tools.console.language import t, word
 from tools.console.words import plain, seconds
 
 BATTERY = ("battery",)
@@ -27,7 +28,6 @@ _SYSTEMS = {0: "G", 1: "S", 2: "E", 3: "C", 5: "J", 6: "R", 7: "I"}
 _VERDICTS = {"ok": "good", "warn": "warn", "fail": "bad", "wait": None, "none": None}
 _MAX_LINES = 2000
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")  # of what is wrong; the screen has its own
-_TEXTS = Texts("en", "utf-8")
 
 
 # Values of the car
@@ -77,7 +77,7 @@ class Position:
 
     def quality_words(self):
         """ "good", "degraded: hdop" """
-        return self.quality + (f": {self.reason}" if self.reason else "")
+        return word(self.quality) + (f": {word(self.reason)}" if self.reason else "")
 
     def words(self, name):
         """Speed, altitude, hdop or satellites, with their unit."""
@@ -91,7 +91,9 @@ class Position:
             return "-"
         # A receiver that tells no sky has none in view, and uses some all the same.
         is_told = self.in_view is not None and self.in_view >= self.sats
-        return f"{self.sats:.0f}" + (f" of {self.in_view:.0f} in view" if is_told else "")
+        if not is_told:
+            return f"{self.sats:.0f}"
+        return t("%s of %s in view", f"{self.sats:.0f}", f"{self.in_view:.0f}")
 
 
 def position(data):
@@ -172,8 +174,9 @@ def summary(data):
     found = verdicts(data)
     wrong = [v.part for v in found if v.judged in ("bad", "warn")]
     if not wrong:
-        return f"all {len(found)} parts are well"
-    return f"{len(wrong)} of {len(found)} parts not well: {', '.join(wrong)}"
+        return t("all %s parts are well", len(found))
+    names = ", ".join(map(word, wrong))
+    return t("%s of %s parts not well: %s", len(wrong), len(found), names)
 
 
 _UNSAID = {"ok": "is well", "wait": "cannot be told yet", "none": "is not there"}
@@ -186,7 +189,7 @@ def verdicts(data):
         verdict = texts(row, "verdict") or "-"
         fault = field(row, "fault")
         about = [plain(value, 60) for value in items(row, "about")]
-        text, todo = _UNSAID.get(verdict, "-"), None
+        text, todo = t(_UNSAID.get(verdict, "-")), None
         if isinstance(fault, str):
             text = explain("f", fault, about) or plain(fault, 40)
             todo = explain("d", fault, about)
@@ -199,7 +202,7 @@ def verdicts(data):
 def explain(kind, fault, about):
     """The console's own words for a fault ("f") or its remedy ("d"), or None."""
     name = f"{kind}.{plain(fault, 40)}"
-    text = _TEXTS.get(name)
+    text = language.gateway().get(name)
     if text == name:
         return None
     for value in about:
@@ -209,7 +212,10 @@ def explain(kind, fault, about):
 
 def problems(data):
     """[(judged, text), ...] of an answer to `status`."""
-    return [(v.judged, f"{v.part}: {v.text}") for v in verdicts({"parts": items(data, "problems")})]
+    return [
+        (v.judged, f"{word(v.part)}: {v.text}")
+        for v in verdicts({"parts": items(data, "problems")})
+    ]
 
 
 def vehicle(visit):
@@ -221,11 +227,13 @@ def headline(visit):
     data = visit.data("status")
     if data is None:
         return [visit.port]
-    found = [vehicle(visit) or "-", "agent " + (texts(data, "version") or "-")]
-    found.append("up " + seconds(number(data, "uptime")))
     wrong = len(items(data, "problems"))
-    found.append("no problems" if not wrong else f"{wrong} problem" + ("s" if wrong > 1 else ""))
-    return found
+    return [
+        vehicle(visit) or "-",
+        t("agent %s", texts(data, "version") or "-"),
+        t("up %s", seconds(number(data, "uptime"))),
+        t("%s problems", wrong) if wrong > 1 else t("1 problem") if wrong else t("no problems"),
+    ]
 
 
 def lines(name, data):
@@ -235,7 +243,7 @@ def lines(name, data):
         found = [str(line) for line in items(data, "lines")]
         return [plain(_COLOURS.sub("", line)) for line in found]
     try:
-        found = list(islice(show.render(name, data, _TEXTS), _MAX_LINES))
+        found = list(islice(show.render(name, data, language.gateway()), _MAX_LINES))
     except Exception:  # drawn by the agent's code, which takes its own data for granted
         found = [json.dumps(data)]
     return [plain(_COLOURS.sub("", line)) for line in found]

@@ -8,7 +8,9 @@ report says only what is certain.
 from dataclasses import dataclass
 
 from agent.obd import dtc, monitors
+from tools.console import language
 from tools.console.fields import field, items, number, texts
+from tools.console.language import t
 from tools.console.words import plain
 from tools.obd import words
 
@@ -71,7 +73,7 @@ def frames(data):
             continue
         code = plain(code, 12)
         values = [_value(pair) for pair in items(row, "freeze", "values")[:_MAX_ROWS]]
-        title = f"{code} {_meaning(code) or NO_TEXT}, ECU {ecu}"
+        title = t("%s %s, ECU %s", code, _meaning(code) or t(NO_TEXT), ecu)
         found.append((title, [value for value in values if value]))
     return found
 
@@ -94,9 +96,10 @@ def readiness(data):
         told = field(row, "readiness")
         if not isinstance(told, dict):
             continue
-        lamp = {True: "lamp on", False: "lamp off"}.get(field(told, "mil") is True)
+        lamp = t("lamp on") if field(told, "mil") is True else t("lamp off")
         count = number(told, "codes")
-        title = f"ECU {ecu}: {lamp}, {'-' if count is None else f'{count:.0f}'} codes"
+        shown = "-" if count is None else f"{count:.0f}"
+        title = t("ECU %s: %s, %s codes", ecu, lamp, shown)
         rows = []
         for pair in items(told, "monitors")[:_MAX_ROWS]:
             name, state = texts(pair, 0), texts(pair, 1)
@@ -158,13 +161,13 @@ def car_rows(visit):
         letter = field(obd, "protocol")
         known = words.protocol(plain(letter, 12)) if isinstance(letter, str) else None
         rows += [
-            ("adapter", texts(obd, "adapter") or "-"),
-            ("protocol", known or "-"),
-            ("car's bus", texts(obd, "state") or "-"),
+            (t("adapter"), texts(obd, "adapter") or "-"),
+            (t("protocol"), known or "-"),
+            (t("car's bus"), language.word(texts(obd, "state"))),
         ]
     told = lamp(visit.data("ready"))
     if told is not None:
-        rows.append(("engine lamp", "ON" if told else "off"))
+        rows.append((t("engine lamp"), t("ON") if told else t("off")))
     return rows
 
 

@@ -1,7 +1,9 @@
 """`patrol console`: the technician's console of a gateway, by serial port or socket."""
 
+import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from agent.console.texts import LANGUAGES
 from tools.console import ConsoleError, keys, visiting
 from tools.console.client import Client
 from tools.console.line import BAUD, find, open_line
@@ -48,7 +51,10 @@ def open_(
     ] = None,
     role: Annotated[str | None, typer.Option(help="look, service or danger.")] = None,
     passphrase: Passphrase = None,
-    log: Annotated[Path | None, typer.Option(help="Append all that comes to this file.")] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Append all that comes to this file. Default: one of this visit."),
+    ] = None,
     screen: Annotated[
         bool | None,
         typer.Option("--screen/--plain", help="The screen, or bare lines; without, what fits."),
@@ -60,6 +66,10 @@ def open_(
     technician: Annotated[
         str, typer.Option(help="Name in the report of the visit; without, that of --as.")
     ] = "",
+    language: Annotated[
+        str | None,
+        typer.Option(help="Of screen and report: en, fr, ar. Default: the gateway's."),
+    ] = None,
 ) -> None:
     """Open the console: the screen on a terminal that can show it, else bare lines, where Ctrl-]
     ends and Ctrl-C goes to the gateway.
@@ -74,6 +84,8 @@ def open_(
         raise typer.BadParameter("--pdf needs --report")
     if sum(map(bool, (command, report, screen))) > 1:
         raise typer.BadParameter("--command, --report and --screen exclude each other")
+    if language is not None and language not in LANGUAGES:
+        raise typer.BadParameter(f"--language is one of {', '.join(LANGUAGES)}")
     try:
         secret = None if passphrase is None else _first_line(passphrase)
         where = port or find()
@@ -81,9 +93,9 @@ def open_(
         if command is not None:
             _one(where, baud, command, as_json, key, name, role, secret, log)
         elif report is not None:
-            _report(access, report, technician or name or "", pdf)
+            _report(access, report, technician or name or "", pdf, language)
         elif screen or (screen is None and visiting.can_show()):
-            kept = visiting.run_screen(access, technician or name or "", log)
+            kept = visiting.run_screen(access, technician or name or "", log, language)
             typer.echo(f"what was asked and answered: {kept}")
         else:
             _plain(where, baud, key, secret, log)
@@ -92,9 +104,9 @@ def open_(
         raise typer.Exit(1) from None
 
 
-def _report(access, path, technician, with_pdf):
+def _report(access, path, technician, with_pdf, language):
     with Console(stderr=True).status("asking") as status:
-        lines = visiting.run_report(access, path, technician, with_pdf, status.update)
+        lines = visiting.run_report(access, path, technician, with_pdf, status.update, language)
     for line in lines:
         typer.echo(line)
     if lines[-1].startswith("no PDF"):
@@ -102,23 +114,34 @@ def _report(access, path, technician, with_pdf):
 
 
 def _plain(where, baud, key, secret, log):
+    if log is None and sys.stdin.isatty():  # a person's visit is kept, a program keeps its own
+        log = visiting.log_name()
     with open_line(where, baud) as line:
         typer.echo(f"{where}: Ctrl-] ends", err=True)
         if log is None:
             Plain(line, None, key, secret).run()
             return
-        with open(log, "ab") as file:
+        with _private(log) as file:
             Plain(line, file, key, secret).run()
-    typer.echo("", err=True)
+    typer.echo(f"\nwhat was said: {log}", err=True)
+
+
+def _private(path):
+    """Where a patrol car was is for its owner alone."""
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    except OSError as error:
+        raise ConsoleError(f"{path}: {error.strerror}") from None
 
 
 def _one(where, baud, command, as_json, key, name, role, secret, log):
-    with open(log or os.devnull, "ab") as file, Client.open(where, baud, file.write) as console:
+    with _private(log or os.devnull) as file, Client.open(where, baud, file.write) as console:
         if name:
             console.log_in(name, key, role, secret)
         data = console.command(command)
         if name:
-            console.log_out()
+            with contextlib.suppress(ConsoleError):  # a restart may have taken the line away
+                console.log_out()
     if as_json:
         typer.echo(json.dumps(data))
         return

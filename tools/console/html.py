@@ -4,11 +4,14 @@ element("td", "A & B", dir="auto")   ->   <td dir="auto">A &amp; B</td>
 """
 
 import html
+import re
 
 from tools.console.words import plain
 
 _MOST = 2000  # characters of one text: a line of the log is far shorter
 _VOID = ("meta", "br")
+_ARABIC = re.compile("[\u0600-\u06ff]")
+_RUN = re.compile(r"([0-9A-Za-z/](?:[ -~]*[0-9A-Za-z%])?)")
 
 
 class Html(str):
@@ -43,12 +46,23 @@ def element(tag, /, *children, **attributes):
     return Html(f"<{tag}{told}>{join(*children)}</{tag}>")
 
 
+def isolated(value):
+    """A text in which numbers and Latin words stand among Arabic ones: each run of them by itself,
+    as the rules of Unicode (UAX 9, W2) turn a date round behind an Arabic letter."""
+    if isinstance(value, Html) or not _ARABIC.search(str(value)):
+        return value
+    parts = _RUN.split(plain(value, _MOST))  # every second one is a run
+    return join(*[element("bdi", x) if i % 2 else x for i, x in enumerate(parts)])
+
+
 def table(heads, rows, class_=None):
     """A table; a row is a list of cells, or (class, cells). Every cell finds its own direction."""
     body = []
     for row in rows:
         style, cells = row if isinstance(row, tuple) else (None, row)
-        body.append(element("tr", *[element("td", c, dir="auto") for c in cells], class_=style))
+        body.append(
+            element("tr", *[element("td", isolated(c), dir="auto") for c in cells], class_=style)
+        )
     head = element("thead", element("tr", *[element("th", text) for text in heads]))
     return element("table", head if heads else "", element("tbody", *body), class_=class_)
 
@@ -56,7 +70,7 @@ def table(heads, rows, class_=None):
 def pairs(rows):
     """(label, value) rows as a table without a head."""
     shown = [
-        element("tr", element("th", label, scope="row"), element("td", value, dir="auto"))
+        element("tr", element("th", label, scope="row"), element("td", isolated(value), dir="auto"))
         for label, value in rows
     ]
     return element("table", element("tbody", *shown), class_="pairs")

@@ -29,7 +29,10 @@ _WAIT_S = 5.0  # for commands that are in no table
 _CAR_S = {"scan": 300, "monitor": 180, "vin": 60, "freeze": 60, "ready": 60, "dtc": 30, "clear": 60}
 # As long as is asked for: a trace, the receiver's own sentences.
 _LONG_S = {"trace": 400, "gps": 70}
-_TWO_WORDS = {"config diff": "config-diff", "config get": "config-get", "dtc clear": "clear"}
+_TWO_WORDS = {
+    "config diff": "config-diff", "config drop": "config", "config get": "config-get",
+    "config set": "config", "dtc clear": "clear", "update": "update-state",
+}  # fmt: skip
 ENDLESS = ("watch",)  # goes on until a key: nothing for a line that others ask on
 
 

@@ -5,6 +5,7 @@ visit, and four times a second every panel draws what the visit holds, with its 
 footer; ":" begins a command, Esc leaves the line.
 """
 
+import dataclasses
 import time
 
 from rich.text import Text
@@ -17,6 +18,7 @@ from textual.widgets import Footer, Input, RichLog, Static
 
 from agent.console.faults import LOW_MV
 from tools.console import answers, answers_rows, plan
+from tools.console.language import t
 from tools.console.screen_dialogs import HelpDialog, ReportDialog, SelfTestDialog
 from tools.console.screen_panels import Codes, Gauge, Position, Rows, SelfTest, Sky
 from tools.console.words import plain, seconds
@@ -78,6 +80,10 @@ class ConsoleScreen(App):
     ):
         """is_in: make_talker's client logs in by itself."""
         super().__init__()
+        for key, bound in self._bindings.key_to_bindings.items():
+            self._bindings.key_to_bindings[key] = [
+                dataclasses.replace(one, description=t(one.description)) for one in bound
+            ]
         self.visit = visit
         self.talker = make_talker(lambda event: self.post_message(Told(event)))
         self._session_log = log
@@ -113,12 +119,12 @@ class ConsoleScreen(App):
         log = RichLog(id="log", max_lines=_LOG_LINES, wrap=True, markup=False, min_width=0)
         log.can_focus = False
         yield log
-        yield Input(id="command", placeholder=" : command", select_on_focus=False)
+        yield Input(id="command", placeholder=t(" : command"), select_on_focus=False)
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self):
         self._fit(self.size)
-        self._note("this visit is kept in " + self._session_log.name, "dim")
+        self._note(t("this visit is kept in %s", self._session_log.name), "dim")
         self.set_interval(_TICK_S, self._draw)
         self.talker.start()
         self._draw()
@@ -144,9 +150,9 @@ class ConsoleScreen(App):
 
     def _on_line(self, state, text):
         if state == "open":
-            self._note("the line is open", "green")
+            self._note(t("the line is open"), "green")
         elif text != self._told_lost:  # not at each attempt: what is above would scroll away
-            self._note("line lost: " + plain(text), "bold red")
+            self._note(t("line lost: %s", plain(text)), "bold red")
         self._told_lost = text
 
     def _on_answer(self, command, data, took, by_hand):
@@ -155,7 +161,7 @@ class ConsoleScreen(App):
         if plan.name_of(command) == "selftest" and self._wants_verdicts:
             self._wants_verdicts = False
             self.push_screen(SelfTestDialog(answers.verdicts(data)))
-            self._note("self-test: " + answers.summary(data), "bold cyan")
+            self._note(t("self-test: %s", answers.summary(data)), "bold cyan")
         elif by_hand:
             log = self.query_one("#log", RichLog)
             first = len(log.lines)
@@ -164,8 +170,8 @@ class ConsoleScreen(App):
             for line in lines[:_MAX_SHOWN]:
                 self._note("  " + line, is_followed=False)
             if len(lines) > _MAX_SHOWN:
-                more = f"  … {len(lines) - _MAX_SHOWN} more, see the session's file"
-                self._note(more, "dim", is_followed=False)
+                more = t("… %s more, see the session's file", len(lines) - _MAX_SHOWN)
+                self._note("  " + more, "dim", is_followed=False)
             if len(lines) >= log.size.height:
                 self._zoom("log")  # Esc brings the panels back
                 # From its begin, also where it is longer than the screen: page down shows the rest.
@@ -179,7 +185,7 @@ class ConsoleScreen(App):
             self._wants_verdicts = False
         if by_hand:
             self._note(f"> {plain(command)}", "bold cyan")
-            self._note("  refused: " + plain(why), "bold red")
+            self._note("  " + t("refused: %s", plain(why)), "bold red")
 
     def _note(self, text, style="", is_followed=True):
         self.query_one("#log", RichLog).write(Text(text, style), scroll_end=is_followed)
@@ -206,11 +212,11 @@ class ConsoleScreen(App):
         text = Text(no_wrap=True, overflow="ellipsis")
         if lost:
             since = seconds((now - self.visit.line_since) * 1000)
-            text.append(f" LINE LOST {since}: {plain(self.visit.line_text)}; trying again")
-            return text
+            said = plain(self.visit.line_text)
+            return text.append(" " + t("LINE LOST %s: %s; trying again", since, said))
         if self.visit.line != "open":
-            return text.append(f" opening {plain(self.visit.port)} ...")
-        text.append(" PAUSED " if self._paused else " LIVE ", "bold reverse")
+            return text.append(" " + t("opening %s ...", plain(self.visit.port)))
+        text.append(f" {t('PAUSED') if self._paused else t('LIVE')} ", "bold reverse")
         for word in answers.headline(self.visit):
             text.append("  " + plain(word, 40))
         return text
@@ -286,7 +292,7 @@ class ConsoleScreen(App):
     def _report(self, wanted):
         if wanted:
             self._reporter.begin(self.visit, wanted, self._ask_quietly, self._on_report)
-            self._note("report: asking the gateway for what is missing", "dim")
+            self._note(t("report: asking the gateway for what is missing"), "dim")
 
     def _ask_quietly(self, command):
         return self._order(command, by_hand=False)
@@ -306,7 +312,7 @@ class ConsoleScreen(App):
             return
         self._typed.append(line)
         if plan.name_of(line) in plan.ENDLESS:
-            self._note(f"{plan.name_of(line)}: the panels show it; or use --plain", "yellow")
+            self._note(t("%s: the panels show it; or use --plain", plan.name_of(line)), "yellow")
             return
         self._order(line)
 
@@ -319,7 +325,7 @@ class ConsoleScreen(App):
         """Nobody has touched a key for long."""
         if self._is_in and now - self._touched > IDLE_S:
             self._is_in = not self._order("logout", by_hand=False)
-            self._note("logged out: no key for ten minutes", "yellow")
+            self._note(t("logged out: no key for ten minutes"), "yellow")
 
     def on_key(self, event):
         """Earlier commands by the arrow keys."""
@@ -335,9 +341,9 @@ class ConsoleScreen(App):
         """Asks it next; whether it will be."""
         why = None
         if self.visit.line != "open":
-            why = "the line is lost; not asked"
+            why = t("the line is lost; not asked")
         elif not self.talker.order(command, by_hand):
-            why = "too many commands wait"
+            why = t("too many commands wait")
         if why and by_hand:
             self._note(f"{plain(command)}: {why}", "bold red")
         return why is None

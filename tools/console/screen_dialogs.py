@@ -6,22 +6,26 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from tools.console.language import t
 from tools.console.screen_panels import verdict_text
 
-_KEYS = """\
-t  runs the gateway's self-test: verdicts, and what to do
-c  trouble codes alone      y  the sky alone
-g  the position alone       l  the link alone
-j  the journal alone        o  answers to commands alone
-   the same key again, or Esc, brings the whole screen back
-r  writes the report of the visit (HTML, and PDF where a browser is)
-p  asks the gateway nothing by itself; again: goes on
-:  a command of the console; Esc leaves the line, arrows recall
-   help lists them, login opens what changes something
-q  ends; the gateway is left as it is
-
-Grey and "stale": not of now; the age stands beside it.
-"""
+# Keys, and what each does.
+_KEYS = (
+    ("t", "runs the gateway's self-test: verdicts, and what to do"),
+    ("c", "trouble codes alone"),
+    ("y", "the sky alone"),
+    ("g", "the position alone"),
+    ("l", "link and journal alone"),
+    ("o", "answers to commands alone"),
+    ("", "the same key again, or Esc, brings the whole screen back"),
+    ("r", "writes the report of the visit (HTML, and PDF where a browser is)"),
+    ("p", "asks the gateway nothing by itself; again: goes on"),
+    (":", "a command of the console; Esc leaves the line, arrows recall"),
+    ("", "help lists them, login opens what changes something"),
+    ("q", "ends; the gateway is left as it is"),
+    ("", ""),
+    ("", 'Grey and "stale": not of now; the age stands beside it.'),
+)
 
 
 class _Dialog(ModalScreen):
@@ -36,8 +40,8 @@ class _Dialog(ModalScreen):
 
     def compose(self):
         with VerticalScroll(classes="dialog") as box:
-            box.border_title = self.heading
-            box.border_subtitle = "Esc closes"
+            box.border_title = t(self.heading)
+            box.border_subtitle = t("Esc closes")
             yield from self.content()
 
     def action_dismiss(self, result=None):
@@ -48,7 +52,8 @@ class HelpDialog(_Dialog):
     heading = "Keys"
 
     def content(self):
-        yield Static(Text(_KEYS), markup=False, id="keys")
+        lines = [f"{key:<2} {t(does)}" for key, does in _KEYS]
+        yield Static(Text("\n".join(lines)), markup=False, id="keys")
 
 
 class SelfTestDialog(_Dialog):
@@ -74,9 +79,9 @@ class ReportDialog(_Dialog):
         self._technician, self._file = suggestion
 
     def content(self):
-        yield Static("Technician", markup=False)
+        yield Static(t("Technician"), markup=False)
         yield Input(self._technician, id="technician", max_length=80)
-        yield Static("File (.html; the PDF stands beside it). Enter writes.", markup=False)
+        yield Static(t("File (.html; the PDF stands beside it). Enter writes."), markup=False)
         yield Input(str(self._file), id="file", max_length=300)
 
     def on_mount(self):

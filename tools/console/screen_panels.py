@@ -11,6 +11,8 @@ from textual.widgets import Static
 
 from tools.console import answers, plan
 from tools.console import answers_car as car
+from tools.console.language import t, word
+from tools.console.language import verdict as verdict_word
 from tools.console.screen_sky import bars, plot, rose, wind
 from tools.console.words import plain, seconds
 
@@ -28,7 +30,7 @@ class Panel(Static):
 
     def __init__(self, id_):
         super().__init__("", markup=False, id=id_)
-        self.border_title = self.name_shown
+        self.border_title = t(self.name_shown)
         self._shown = Text()
 
     def show(self, visit, now):
@@ -38,14 +40,14 @@ class Panel(Static):
         is_stale = bool(known) and (visit.line != "open" or min(known) > limit)
         self.set_class(is_stale, "stale")
         self.set_class(not known, "empty")
-        self.border_subtitle = f"stale {seconds(min(known) * 1000)}" if is_stale else ""
+        self.border_subtitle = t("stale %s", seconds(min(known) * 1000)) if is_stale else ""
         if known:
             text = self.draw(visit, now, is_stale)
             # Nothing that is not of now has a colour.
             self.put(Text(text.plain, _FAINT) if is_stale else text)
         else:
             why = next((visit.refusals[n] for n in self.sources if n in visit.refusals), None)
-            self.put(Text(plain(why) if why else self.unasked, _FAINT))
+            self.put(Text(plain(why) if why else t(self.unasked), _FAINT))
 
     def put(self, text):
         """Shows this; only a change costs a redraw, and the panel's size never depends on it."""
@@ -81,7 +83,7 @@ class Gauge(Panel):
         values = answers.readings(visit.data("obd"))
         found = next((values[name] for name in self._names if name in values), None)
         if found is None:
-            return Text("--\n", _FAINT).append("no value", _FAINT)
+            return Text("--\n", _FAINT).append(t("no value"), _FAINT)
         age = (found.age_ms or 0) + visit.age("obd", now) * 1000
         is_old = is_stale or age > answers.GAUGE_FRESH_MS.get(self._names[0], 35_000)
         self.set_class(is_old, "stale")
@@ -91,7 +93,7 @@ class Gauge(Panel):
         text.append(f" {plain(found.unit, 8)}\n", _FAINT)
         if is_old:
             self.border_subtitle = ""
-            return text.append(f"stale {seconds(age)}", "dim italic")
+            return text.append(t("stale %s", seconds(age)), "dim italic")
         width = self.room[0]
         part = (found.value - self._low) / (self._high - self._low)
         full = round(width * min(1.0, max(0.0, part)))
@@ -130,9 +132,10 @@ class Position(Panel):
             ("hdop", fix.words("hdop"), faint),
             ("altitude", fix.words("altitude"), faint),
         )[: max(1, height - 2)]:
-            left.append(f"{label:<9}", _FAINT).append(value + "\n", style)
-        left.append(f"{'age':<9}", _FAINT)
-        left.append(("stale " if is_old else "") + seconds(age), _WARN if is_old else faint)
+            left.append(f"{t(label):<8} ", _FAINT).append(value + "\n", style)
+        left.append(f"{t('age'):<8} ", _FAINT)
+        shown = t("stale %s", seconds(age)) if is_old else seconds(age)
+        left.append(shown, _WARN if is_old else faint)
         if width < 34 or height < 5:
             return left
         return _beside(left, rose(None if is_old else fix.heading), width, 9)
@@ -140,13 +143,13 @@ class Position(Panel):
     def _last_known(self, visit, now):
         """No fix now: where the car was last, which must not look like where it is."""
         self.set_class(True, "stale")
-        text = Text("no fix\n", _BAD)
+        text = Text(t("no fix") + "\n", _BAD)
         last = answers.last_position(visit.data("status"))
         if last is None:
-            return text.append("no position since the start", _FAINT)
+            return text.append(t("no position since the start"), _FAINT)
         place, age = last
         age = (age or 0) + visit.age("status", now) * 1000
-        return text.append(f"last known, {seconds(age)} ago:\n{place}", _FAINT)
+        return text.append(t("last known, %s ago:", seconds(age)) + f"\n{place}", _FAINT)
 
     def _heading(self, fix):
         return "-" if fix.heading is None else f"{fix.heading:.0f}° {wind(fix.heading)}"
@@ -159,7 +162,7 @@ class Sky(Panel):
     def draw(self, visit, now, is_stale):
         satellites = answers.satellites(visit.data("gps"))
         if not satellites:
-            return Text("no satellites are told", _FAINT)
+            return Text(t("no satellites are told"), _FAINT)
         width, height = self.room
         used = 11 if width >= 30 else 0
         sky = plot(satellites, width - used, height)
@@ -177,15 +180,18 @@ class Codes(Panel):
         lines = []
         if told is not None:
             style = _BAD if told else _GOOD
-            lines.append(Text.assemble("engine lamp ", ("ON" if told else "off", style)))
+            lines.append(
+                Text.assemble(t("engine lamp") + " ", (t("ON") if told else t("off"), style))
+            )
         if not codes:
-            lines.append(Text("no trouble codes", _GOOD))
+            lines.append(Text(t("no trouble codes"), _GOOD))
         left = len(codes)
         for row in codes:
             own = _code_lines(row, width)
             # The last line is for the number of those that have no room.
             if len(lines) + len(own) > height - (left > 1):
-                lines.append(Text(f"… {left} more" + (": key c" if width < _WIDE else ""), _WARN))
+                more = t("… %s more: key c") if width < _WIDE else t("… %s more")
+                lines.append(Text(more % left, _WARN))
                 break
             lines += own
             left -= 1
@@ -195,11 +201,12 @@ class Codes(Panel):
 def _code_lines(row, width):
     """A trouble code as one line where there is room, else with its meaning below."""
     style = {"stored": _BAD, "pending": _WARN, "permanent": "magenta"}.get(row.kind, "")
-    meaning = row.text or car.NO_TEXT
+    meaning = row.text or t(car.NO_TEXT)
+    kind = word(row.kind)
     if width >= _WIDE:
-        parts = ((f"{row.code:<6}", style), (f"{row.kind:<10}{row.ecu:<9}", _FAINT), meaning)
+        parts = ((f"{row.code:<6}", style), (f"{kind:<10}{row.ecu:<9}", _FAINT), meaning)
         return [Text.assemble(*parts)]
-    head = Text.assemble((row.code, style), (f" {row.kind}, {row.ecu}", _FAINT))
+    head = Text.assemble((row.code, style), (f" {kind}, {row.ecu}", _FAINT))
     return [head] + [Text(" " + line) for line in wrap(meaning, max(8, width - 1))]
 
 
@@ -235,14 +242,14 @@ class SelfTest(Panel):
         super().show(visit, now)
         told = answers.problems(visit.data("status"))
         if told and visit.data("selftest") is None:
-            text = Text(self.unasked, _FAINT)
+            text = Text(t(self.unasked), _FAINT)
             for judged, problem in told:
                 text.append("\n" + problem, WORDS_STYLES[judged])
             self.put(text)
 
     def draw(self, visit, now, is_stale):
         self.set_class(False, "stale")  # a verdict is of its time, which is told
-        self.border_subtitle = f"{seconds(visit.age('selftest', now) * 1000)} ago"
+        self.border_subtitle = t("%s ago", seconds(visit.age("selftest", now) * 1000))
         return verdict_text(answers.verdicts(visit.data("selftest")), is_short=True)
 
 
@@ -251,15 +258,16 @@ def verdict_text(verdicts, is_short=False):
     text = Text(overflow="fold")
     bad = [v for v in verdicts if v.judged in ("bad", "warn")]
     if not verdicts:
-        return text.append("no verdicts", _WARN)
+        return text.append(t("no verdicts"), _WARN)
     if is_short and not bad:
-        return text.append(f"all {len(verdicts)} parts are well", _GOOD)
+        return text.append(t("all %s parts are well", len(verdicts)), _GOOD)
     for v in sorted(verdicts, key=lambda v: ("bad", "warn", "good", None).index(v.judged)):
         if is_short and v not in bad:
             continue
-        said = {"none": "-", "wait": "..."}.get(v.verdict, v.verdict)
+        said = {"none": "-", "wait": "..."}.get(v.verdict) or verdict_word(v.verdict)
         text.append(f"{said:<5}", WORDS_STYLES[v.judged])
-        text.append(f"{v.part}: " if is_short else f"{v.part:<10} ", "bold")
+        part = word(v.part)
+        text.append(f"{part}: " if is_short else f"{part:<10} ", "bold")
         text.append(v.text + "\n")
         if v.todo and not is_short:
             text.append(f"{'':<16}→ {v.todo}\n", "cyan")

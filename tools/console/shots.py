@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.console import pdf
+from tools.console import language, pdf
 from tools.console.report import Reporter, write
 from tools.console.screen import ConsoleScreen
 from tools.console.session_log import SessionLog
@@ -117,8 +117,13 @@ def shoot(folder, tell=print):
 @contextlib.asynccontextmanager
 async def _screen(stage, technician):
     """A _Stand before the stage, and its visit."""
-    # Before the first question there is no socket: the line is opened again and again until it is.
     access = Access(str(stage.socket), 115200)
+    end = time.monotonic() + _WAIT_S
+    while not stage.socket.exists():
+        stage.check()
+        if time.monotonic() > end:
+            raise ShotError("the agent opens no console")
+        await asyncio.sleep(0.2)
     visit = Visit(_PORT, technician, time.time())
     log = SessionLog(None)
     log.name = "patrol-console.log"
@@ -145,8 +150,10 @@ async def _well(own, folder):
             )  # fmt: skip
             # Out on the boulevard the picture says more than at the kerb.
             await stand.until("km/h", gone=("│0 km/h", "stale", "no answer"))
-            await stand.press("t", "escape")
-            await stand.until("parts are well")
+            await stand.press("t")
+            await stand.until("Esc closes")
+            await stand.press("escape")
+            await stand.until("parts are well", gone=("Esc closes",))
             await _driving(stand)
             stand.shoot(folder / "screen-driving.png")
 
@@ -180,6 +187,9 @@ async def _ill(own, folder):
             page = own / "visit.html"
             write(visit, page, with_pdf=False)
             pdf.picture(page, folder / "report.png", *PAGE)
+            with language.using("ar"):
+                write(visit, page, with_pdf=False)
+            pdf.picture(page, folder / "report-ar.png", PAGE[0], PAGE[1] // 2)
             stage.end("agent")
             await stand.until("LINE LOST", "stale")
             await asyncio.sleep(8)  # so that the ages are told apart

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from tools.console import ConsoleError, Refused
+from tools.console import ConsoleError, Refused, language
 from tools.console.client import Client
 from tools.console.plan import name_of
 from tools.console.visit import Visit
@@ -26,9 +26,29 @@ class Access:
     def __init__(self, where, baud, key=None, name=None, role=None, secret=None):
         self.where, self.baud = where, baud
         self.key, self.name, self.role, self.secret = key, name, role, secret
+        self._first = None
+
+    def ask_language(self):
+        """What the gateway's configuration says, on a line that `connect` then gives: opening one
+        twice would reset some boards twice. English where there is no gateway yet."""
+        try:
+            self._first = self.connect()
+            return language.of_gateway(self._first)
+        except ConsoleError:
+            self.close()
+            return "en"
+
+    def close(self):
+        """A line that nobody has taken."""
+        first, self._first = self._first, None
+        if first is not None:
+            first.close()
 
     def connect(self):
         """An open Line. Raises ConsoleError."""
+        first, self._first = self._first, None
+        if first is not None:
+            return first
         client = Client.open(self.where, self.baud)
         try:
             if self.name:
@@ -77,9 +97,8 @@ class Line:
 def _help(words):
     """The console's own help, which is the same on both sides of the line."""
     from agent.console import help as texts_of_commands
-    from agent.console.texts import Texts
 
-    texts = Texts("en", "utf-8")
+    texts = language.gateway()
     if not words:
         return list(texts_of_commands.overview(texts))
     found = texts_of_commands.about(words, texts)
@@ -95,8 +114,14 @@ def can_show():
     return is_terminal and is_able and importlib.util.find_spec("textual") is not None
 
 
-def run_screen(access, technician="", log=None):
-    """Until the technician ends it. log: path of the session's file. Raises ConsoleError."""
+def log_name():
+    """Of this visit's file, in the folder where it began."""
+    return time.strftime("patrol-console-%Y%m%d-%H%M%S.log")
+
+
+def run_screen(access, technician="", log=None, language_=None):
+    """Until the technician ends it. log: path of the session's file; language_: None: as the
+    gateway's configuration says. Raises ConsoleError."""
     if importlib.util.find_spec("textual") is None:
         raise ConsoleError(NO_TEXTUAL)
     from tools.console.report import Reporter
@@ -104,12 +129,13 @@ def run_screen(access, technician="", log=None):
     from tools.console.session_log import SessionLog
     from tools.console.talker import Talker
 
-    path = log or time.strftime("patrol-console-%Y%m%d-%H%M%S.log")
+    path = log or log_name()
     try:
         kept = SessionLog(path)
     except OSError as e:
         raise ConsoleError(f"{path}: {e.strerror}") from None
     visit = Visit(access.where, technician, time.time())
+    language.use(language_ or access.ask_language())
     app = ConsoleScreen(
         visit,
         kept,
@@ -120,18 +146,20 @@ def run_screen(access, technician="", log=None):
     try:
         app.run()
     finally:
+        access.close()
         kept.close()
     return path
 
 
-def run_report(access, path, technician="", with_pdf=False, progress=None):
-    """Asks for everything once and writes it; lines that say where. Raises ConsoleError,
-    ReportError."""
+def run_report(access, path, technician="", with_pdf=False, progress=None, language_=None):
+    """Asks for everything once and writes it; lines that say where. language_: as in `run_screen`.
+    Raises ConsoleError, ReportError."""
     from tools.console import report
 
     visit = Visit(access.where, technician, time.time())
     line = access.connect()
     try:
+        language.use(language_ or language.of_gateway(line))
         report.collect(line, visit, progress=progress)
     except ConsoleError:
         if not visit.answers:

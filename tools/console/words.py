@@ -6,6 +6,8 @@ line must not be turned round by them, and a table must not be blown up.
 
 import unicodedata
 
+from tools.console.language import t
+
 MOST = 200  # characters of one text; a car's longest (a code's meaning) has some 120
 _CUT = "…"
 _BAD = "�"  # stands where something was that has no place in a text
@@ -48,7 +50,7 @@ def seconds(ms):
     for most, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
         if s < most:
             return f"{s / size:.0f} {unit}"
-    return f"{s / 86400:.0f} d"
+    return t("%s d", f"{s / 86400:.0f}")
 
 
 def size(count):

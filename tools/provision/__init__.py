@@ -18,6 +18,11 @@ from tools.provision.fleet import (
 )
 from tools.provision.inventory import list_certificates, list_room_keys, list_vehicles
 from tools.provision.room import create_room, create_worker
+from tools.provision.technicians import (
+    create_technician,
+    list_technicians,
+    revoke_technician,
+)
 from tools.provision.vehicle import create_vehicle, suggest_id
 
 __all__ = [
@@ -25,13 +30,16 @@ __all__ = [
     "ProvisionError",
     "create_fleet",
     "create_room",
+    "create_technician",
     "create_vehicle",
     "create_worker",
     "list_certificates",
     "list_room_keys",
+    "list_technicians",
     "list_vehicles",
     "retire_room_key",
     "revoke_generation",
+    "revoke_technician",
     "revoke_vehicle",
     "rotate_room",
     "rotate_vehicle",

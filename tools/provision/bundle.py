@@ -4,6 +4,7 @@
     tls/                ca, client certificate and key: PEM for CPython, DER for MicroPython
     fleet-root.bin      384 bytes: the RSA modulus that signs sets of room keys
     update-keys.bin     1,152 bytes: the three RSA moduli that sign releases
+    technicians/        the public keys (RSA moduli) of those who may log in at the console
     slots/              a release in slot a, with the boot code: to the folder of the slots there
 
 All of mode 600, in the vehicle's folder or packed as a .tar with these names.
@@ -24,6 +25,7 @@ from tools.provision.errors import ProvisionError
 CONFIG = "config.json"
 ROOT = "fleet-root.bin"
 UPDATE_KEYS = "update-keys.bin"
+TECHNICIANS = "technicians"
 SLOTS = "slots"
 KEYS_FOLDER = "update-keys"  # in the room's folder: the three public keys, *.pub
 _MAX_FILE = 1 << 20
@@ -31,18 +33,23 @@ _MAX_FILE = 1 << 20
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of gateway: the form of its TLS files, where things lie on it, and what releases call
-    it (None: its board)."""
+    """A kind of gateway: the form of its TLS files, where things lie on it, what releases call it
+    (None: its board), and where a technician finds its console."""
 
     form: str
     install_dir: str
     journal: str
     hardware: str | None
+    console: dict
 
 
 TARGETS = {
-    "pi": Target("pem", "/etc/patrol", "/var/lib/patrol/journal", "pi"),
-    "esp32": Target("der", "/", "/journal", None),
+    # Of the service's user alone; a serial line is named by whoever fits one.
+    "pi": Target(
+        "pem", "/etc/patrol", "/var/lib/patrol/journal", "pi", {"socket": "/run/patrol/console"}
+    ),
+    # The plug that it is flashed by.
+    "esp32": Target("der", "/", "/journal", None, {"port": "usb"}),
 }
 
 
@@ -61,6 +68,23 @@ def form_of(config):
     """'pem' or 'der', as the configuration's paths say, or None without client certificate."""
     tls = config["mqtt"].get("tls") or {}
     return None if not tls.get("cert") else "der" if tls["cert"].endswith(".der") else "pem"
+
+
+def place_of(config, own):
+    """Where a bundle lies on its gateway, by the paths in its configuration; `own`: its folder
+    here, where it is to be run if they say nothing else."""
+    tls = (config["mqtt"].get("tls") or {}).get("ca")
+    if tls and Path(tls).parent.name == "tls":
+        return Path(tls).parent.parent
+    if config.get("update"):
+        return Path(config["update"]["keys"]).parent
+    for row in (config.get("console") or {}).get("technicians") or ():
+        if Path(row["modulus"]).parent.name == TECHNICIANS:
+            return Path(row["modulus"]).parent.parent
+    for target in TARGETS.values():
+        if config["journal"]["dir"] == target.journal:
+            return Path(target.install_dir)
+    return Path(own).absolute()
 
 
 def write_tls(folder, form, ca, certificate, key):
@@ -84,6 +108,7 @@ def files(folder):
     folder = Path(folder)
     found = [CONFIG, ROOT, *sorted(f"tls/{p.name}" for p in folder.glob("tls/*.[pd]e[mr]"))]
     found.append(UPDATE_KEYS)
+    found += sorted(f"{TECHNICIANS}/{p.name}" for p in folder.glob(f"{TECHNICIANS}/*.modulus"))
     slots = sorted(p for p in (folder / SLOTS).rglob("*") if p.is_file())
     found += [p.relative_to(folder).as_posix() for p in slots]
     return [name for name in found if (folder / name).is_file()]

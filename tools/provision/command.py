@@ -13,6 +13,8 @@ from tools import provision
 from tools.provision import broker as brokers
 from tools.provision import bundle, keys
 from tools.provision.files import vehicle_folder
+from tools.provision.people_command import technician
+from tools.provision.telling import listed, told
 
 app = typer.Typer(no_args_is_help=True, help="Identities, keys and configuration.")
 
@@ -36,7 +38,7 @@ def fleet(folder: Dir, passphrase_file: Passphrase = None) -> None:
 
     Example: patrol provision fleet --dir room --passphrase-file /media/key/passphrase
     """
-    with _told():
+    with told():
         provision.create_fleet(folder, keys.read_passphrase(passphrase_file))
     typer.echo(f"{folder / 'authority'}: the secret of the fleet; keep it off the room's machine")
 
@@ -71,7 +73,7 @@ def room(
 
     Example: patrol provision room --dir room --broker-host mqtt.example.org
     """
-    with _told():
+    with told():
         passphrase = keys.read_passphrase(passphrase_file)
         if worker is not None:
             names = provision.create_worker(folder, worker, passphrase)
@@ -126,6 +128,20 @@ def vehicle(
     release: Annotated[
         Path | None, typer.Option(help="Verified release that it leaves the bench with, in slots.")
     ] = None,
+    console: Annotated[
+        str | None,
+        typer.Option(help="Serial line of the console there; none: no console. Default: target's."),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--console-language", help="en, fr or ar.")
+    ] = None,
+    charset: Annotated[
+        str | None, typer.Option("--console-charset", help="ascii, or utf-8 where terminals can.")
+    ] = None,
+    technician: Annotated[
+        list[str] | None,
+        typer.Option(help="Who may log in there, once for each; default: all that the room has."),
+    ] = None,
     passphrase_file: Passphrase = None,
 ) -> None:
     """Add a vehicle to the room; write its configuration and, with an authority, its certificate.
@@ -134,7 +150,7 @@ def vehicle(
 
     Example: patrol provision vehicle --dir room --target esp32 --gps 2 --out gateway.tar
     """
-    with _told():
+    with told():
         mqtt = _broker(broker_host, broker_port, username, password_file, tls_ca, tls_cert, tls_key)
         name, path = provision.create_vehicle(
             folder,
@@ -150,10 +166,15 @@ def vehicle(
             update_keys=update_keys,
             hardware=hardware,
             release=release,
+            console=_console(console, language, charset),
+            technicians=technician,
         )
         if out is not None:
             bundle.pack(path.parent, out)
     typer.echo(f"{name}: {out or path}")
+
+
+app.command()(technician)
 
 
 @app.command("bundle")
@@ -166,7 +187,7 @@ def bundle_(
 
     Example: patrol provision bundle v-k3n5qw2a --dir room --out gateway.tar
     """
-    with _told():
+    with told():
         bundle.pack(vehicle_folder(folder, name), out)
     typer.echo(f"{name}: {out}")
 
@@ -188,7 +209,7 @@ def rotate(
 
     Example: patrol provision rotate v-k3n5qw2a --dir room --out gateway.tar
     """
-    with _told():
+    with told():
         passphrase = keys.read_passphrase(passphrase_file)
         if name is not None:
             generation, path = provision.rotate_vehicle(folder, name, days, passphrase)
@@ -213,6 +234,9 @@ def revoke(
     room_key: Annotated[
         str | None, typer.Option(help="An old key of the room: what is sealed to it is lost.")
     ] = None,
+    technician: Annotated[
+        str | None, typer.Option(help="A technician: his key opens no console that learns of it.")
+    ] = None,
     passphrase_file: Passphrase = None,
 ) -> None:
     """Refuse a vehicle from now on; or drop one older secret, or an old key of the room.
@@ -221,9 +245,17 @@ def revoke(
 
     Example: patrol provision revoke v-k3n5qw2a --generation 1 --dir room
     """
-    if (name is None) == (room_key is None) or (generation is not None and name is None):
-        raise typer.BadParameter("either a vehicle, with or without --generation, or --room-key")
-    with _told():
+    if sum(x is not None for x in (name, room_key, technician)) != 1 or (
+        generation is not None and name is None
+    ):
+        why = "either a vehicle, with or without --generation, or --room-key, or --technician"
+        raise typer.BadParameter(why)
+    with told():
+        if technician is not None:
+            key_id, changed = provision.revoke_technician(folder, technician)
+            typer.echo(f"{technician}: key {key_id} is revoked{listed(changed)}")
+            typer.echo("gateways learn it with their bundle or the next release: docs/console.md")
+            return
         passphrase = keys.read_passphrase(passphrase_file)
         if room_key is not None:
             provision.retire_room_key(folder, room_key, passphrase)
@@ -261,7 +293,7 @@ def broker(
 
     Example: patrol provision broker --dir room --out broker --install-dir /etc/mosquitto/patrol
     """
-    with _told():
+    with told():
         path = brokers.create_broker(
             folder,
             out,
@@ -285,6 +317,9 @@ def list_(
     certificates: Annotated[
         bool, typer.Option("--certificates", help="All certificates instead.")
     ] = False,
+    technicians: Annotated[
+        bool, typer.Option("--technicians", help="Who may log in at consoles instead.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the vehicles that the room knows, with states and dates. No secret is shown.
@@ -293,11 +328,16 @@ def list_(
 
     Example: patrol provision list --dir room --json
     """
-    with _told():
+    with told():
         if room_keys:
             rows = provision.list_room_keys(folder)
             columns = (("room key", "room_key"), ("state", "state"),
                        ("signed set", "key_set_version"))  # fmt: skip
+        elif technicians:
+            rows = provision.list_technicians(folder)
+            columns = (("technician", "name"), ("role", "role"), ("state", "state"),
+                       ("since", "since"), ("key", "key_id"),
+                       ("vehicles", "vehicles"))  # fmt: skip
         elif certificates:
             rows = provision.list_certificates(folder)
             columns = (("name", "name"), ("for a", "kind"), ("state", "state"),
@@ -318,6 +358,15 @@ def list_(
     for row in rows:
         table.add_row(*[_cell(getattr(row, name)) for _, name in columns])
     Console().print(table)
+
+
+def _console(port, language, charset):
+    """Only what was said, as keys of `console`."""
+    found = {"language": language, "charset": charset}
+    found = {name: value for name, value in found.items() if value is not None}
+    if port is not None:
+        found.update({"port": None, "socket": None} if port == "none" else {"port": port})
+    return found
 
 
 def _cell(value):
@@ -342,15 +391,3 @@ def _broker(host, port, username, password_file, ca, cert, key):
     elif cert is not None or key is not None:
         raise typer.BadParameter("--tls-cert and --tls-key want --tls-ca")
     return {name: value for name, value in mqtt.items() if value is not None}
-
-
-class _told:
-    """Whatever cannot be done ends the command with one line and code 1."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, provision.ProvisionError):
-            typer.echo(str(error), err=True)
-            raise typer.Exit(1) from None

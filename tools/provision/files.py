@@ -7,6 +7,7 @@ from pathlib import Path
 from agent import config as agent_config
 from tools.files import locked, write_private
 from tools.provision import authority as authorities
+from tools.provision import bundle
 from tools.provision.errors import ProvisionError
 from tools.room import keys as room_keys
 
@@ -70,3 +71,19 @@ def known(room, vehicle):
     """Raises ProvisionError unless the room knows the vehicle, revoked or not."""
     if vehicle not in room.vehicles and vehicle not in room.revoked:
         raise ProvisionError(f"vehicle {vehicle}: the room does not know it")
+
+
+def update_config(folder, vehicle, change):
+    """`change(config)` on the vehicle's configuration, where it lies here; what a technician has
+    changed in it stays. Returns its path, or None."""
+    path = vehicle_folder(folder, vehicle) / bundle.CONFIG
+    if not path.is_file():
+        return None
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        change(config)
+        agent_config.check(config)
+    except (ValueError, KeyError, TypeError, agent_config.ConfigError) as e:
+        raise ProvisionError(f"{path}: {e}") from e
+    write_private(path, text(config))
+    return path

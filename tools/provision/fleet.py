@@ -21,10 +21,11 @@ from tools.provision.files import (
     known,
     named_errors,
     save,
+    update_config,
     vehicle_folder,
 )
 from tools.provision.room import write_key_set
-from tools.provision.vehicle import certify, key_group, new_psk, update_config
+from tools.provision.vehicle import certify, key_group, new_psk
 from tools.room import keys as room_keys
 
 

@@ -1,12 +1,12 @@
 """A vehicle's part: its id, its secret of one generation, its certificate and configuration."""
 
-import json
 import secrets
 from pathlib import Path
 
 from agent import config as agent_config
 from tools.files import private_folder, write_private
 from tools.provision import bundle, keys
+from tools.provision import technicians as people
 from tools.provision.authority import DAYS
 from tools.provision.errors import ProvisionError
 from tools.provision.files import authority_of, changing, save, text, vehicle_folder
@@ -40,6 +40,8 @@ def create_vehicle(
     update_keys=None,
     hardware=None,
     release=None,
+    console=None,
+    technicians=None,
 ):
     """Adds a vehicle to room.json and writes `folder`/vehicles/<id>/.
 
@@ -48,14 +50,16 @@ def create_vehicle(
     or "esp32", None to run it where it is written; install_dir, journal: folders on the gateway,
     defaults by the target; update_keys: folder with the three public keys that sign releases, by
     default `folder`/update-keys where there is one; hardware: what a release must name, default by
-    the target; release: folder of a verified one that it leaves the bench with. Returns (id, path
-    of the config).
+    the target; release: folder of a verified one that it leaves the bench with; console: keys of
+    `console` beside what the target has; technicians: names of those who may log in there, None for
+    all that the room has. Returns (id, path of the config).
     """
     vehicle = vehicle or suggest_id()
     if not room_keys.VEHICLE.fullmatch(vehicle):
         raise ProvisionError(f"vehicle {vehicle}: an id has 1 to 24 characters of a-z, 0-9 and -")
     own = vehicle_folder(folder, vehicle)
     form, install_dir, journal = _places(own, target, install_dir, journal)
+    admitted = people.chosen(folder, technicians)
     moduli, update = _update(folder, target, install_dir, update_keys, hardware)
     if release is not None and update is None:
         raise ProvisionError("a gateway with slots wants update keys (--update-keys)")
@@ -78,6 +82,11 @@ def create_vehicle(
             config["mqtt"]["tls"] = {**bundle.tls_paths(form, install_dir), "server_name": name}
         if update is not None:
             config["update"] = update
+        group = {**(bundle.TARGETS[target].console if target else {}), **(console or {})}
+        if admitted:
+            group["technicians"] = people.rows_of(admitted, install_dir)
+        if group:
+            config["console"] = group
         agent_config.check(config)
         raw.setdefault("vehicles", {})[vehicle] = {"psk": psk.hex(), "generation": generation}
         room_keys.check(raw, own)
@@ -88,6 +97,7 @@ def create_vehicle(
                 certify(folder, authority, vehicle, form, generation, days)
         if moduli is not None:
             write_private(own / bundle.UPDATE_KEYS, moduli)
+        people.write_moduli(own, admitted)
         if release is not None:
             _lay_out(release, own / bundle.SLOTS)
         write_private(own / bundle.CONFIG, text(config))
@@ -124,22 +134,6 @@ def certify(folder, authority, vehicle, form, generation, days):
     certificate, key = authority.issue(vehicle, "vehicle", days, generation=generation)
     bundle.write_tls(own, form, authority.certificate, certificate, key)
     write_private(own / bundle.ROOT, keys.modulus(authority.root_public))
-
-
-def update_config(folder, vehicle, change):
-    """`change(config)` on the vehicle's configuration, where it lies here; what a technician has
-    changed in it stays. Returns its path, or None."""
-    path = vehicle_folder(folder, vehicle) / bundle.CONFIG
-    if not path.is_file():
-        return None
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        change(config)
-        agent_config.check(config)
-    except (ValueError, KeyError, TypeError, agent_config.ConfigError) as e:
-        raise ProvisionError(f"{path}: {e}") from e
-    write_private(path, text(config))
-    return path
 
 
 def _places(own, target, install_dir, journal):

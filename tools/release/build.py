@@ -86,6 +86,19 @@ def collect(target, source=ROOT, names=None):
     return _compiled(found, {} if names is None else names) if target.is_compiled else found
 
 
+def with_revoked(files, key_ids):
+    """The same files with these technicians' keys (ids in hex) among those that open no console."""
+    name = "agent/console/revoked.txt"
+    if not key_ids:
+        return files
+    if name not in files:
+        raise ReleaseError(f"this agent has no {name}: it knows no revoked technicians")
+    lines = files[name].decode().splitlines()
+    rows = sorted({line for line in lines if line[:1] != "#"} | {f"{key} -" for key in key_ids})
+    head = [line for line in lines if line[:1] == "#"]
+    return {**files, name: ("\n".join(head + rows) + "\n").encode()}
+
+
 def _compiled(files, names):
     """What `_compile_all` gives, from the folder `build` where the same was compiled before: it
     takes five seconds."""
@@ -188,8 +201,9 @@ def manifest_of(order, files, index):
     return data
 
 
-def build(out, target, order, source=ROOT):
-    """Writes a release's folder, unsigned; returns its Manifest. `names.json` in it tells what the
+def build(out, target, order, source=ROOT, revoked=()):
+    """Writes a release's folder, unsigned; returns its Manifest. revoked: ids of technicians' keys
+    that are refused where it runs. `names.json` in it tells what the
     numbered names of a compiled release stand for. Raises ReleaseError."""
     if target not in TARGETS:
         raise ReleaseError(f"target {target}: known are {', '.join(TARGETS)}")
@@ -200,7 +214,7 @@ def build(out, target, order, source=ROOT):
     if not order.hardware:
         raise ReleaseError(f"target {target}: say which boards it is for (--hardware)")
     names = {}
-    files = collect(target, source, names)
+    files = with_revoked(collect(target, source, names), revoked)
     index = index_of(files)
     manifest = manifest_of(order, files, index)
     try:

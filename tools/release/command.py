@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from tools.provision import ProvisionError
+from tools.provision import technicians as people
 from tools.release import ReleaseError, folder, keys
 from tools.release import build as builder
 from tools.release import wipe as wipes
@@ -60,6 +62,10 @@ def build(
     days: Annotated[int, typer.Option(min=1, max=3650, help="Days that it may be taken.")] = 30,
     name: Annotated[str | None, typer.Option(help="Default: the agent's version.")] = None,
     source: Annotated[Path, typer.Option(help="Folder with agent/.")] = builder.ROOT,
+    technicians: Annotated[
+        Path | None,
+        typer.Option(help="technicians.json of a room: revoked keys open no console any more."),
+    ] = None,
 ) -> None:
     """Build a release: the agent's files for a target, their index, and the manifest to sign.
 
@@ -75,8 +81,8 @@ def build(
             hardware or [],
             vehicle or [],
         )
-        made = builder.build(out, target, order, source)
-    except (ReleaseError, OSError) as error:
+        made = builder.build(out, target, order, source, _revoked(technicians))
+    except (ReleaseError, ProvisionError, OSError) as error:
         raise _failed(error) from None
     typer.echo(f"{out}: release {made.name}, {made.files} files, {made.bytes} bytes, unsigned")
 
@@ -220,6 +226,11 @@ def _passphrase(path):
     if not lines or not lines[0]:
         raise ReleaseError(f"{path}: its first line is empty")
     return lines[0].encode()
+
+
+def _revoked(path):
+    """Ids of the keys that a room's list of technicians says are revoked."""
+    return [] if path is None else [row["key_id"] for row in people.read(path)["revoked"]]
 
 
 def _failed(text):

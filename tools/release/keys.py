@@ -84,15 +84,20 @@ class NeedsPassphrase(ReleaseError):
     """The private key is encrypted, and no passphrase was given."""
 
 
+def load_public(path):
+    """The public key of a file. Raises ReleaseError."""
+    try:
+        key = serialization.load_pem_public_key(Path(path).read_bytes())
+    except (OSError, ValueError):
+        raise ReleaseError(f"{path} is no public key") from None
+    return _checked(key, path)
+
+
 def public_keys(folder):
     """{name: public key} of the three *.pub files in a folder."""
     found = {}
     for path in sorted(Path(folder).glob("*.pub")):
-        try:
-            key = serialization.load_pem_public_key(path.read_bytes())
-        except (OSError, ValueError):
-            raise ReleaseError(f"{path} is no public key") from None
-        found[path.stem] = _checked(key, path)
+        found[path.stem] = load_public(path)
     if len(found) != update_rsa.KEYS:
         wanted = update_rsa.KEYS
         raise ReleaseError(f"{folder}: {len(found)} public keys (*.pub), a fleet has {wanted}")
