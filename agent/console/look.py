@@ -17,7 +17,7 @@ _SCANS = {
     "vin": (("identity",), ("acronym", "name", "calibrations", "verifications", "tracking")),
     "monitor": (("tests",), ("tests",)),
 }
-_SECRETS = ("psk", "password", "passphrase")
+_SECRETS = ("psk", "password", "passphrase", "pin")
 HIDDEN = "(secret)"
 
 

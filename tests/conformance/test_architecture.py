@@ -32,10 +32,13 @@ LAYERS = (
     ),
     ("agent.update",),
     ("agent.console",),
+    ("agent.schema",),
+    ("agent.uplink_settings",),
     (
         "agent.recorder",
         "agent.config",
         "agent.uplink",
+        "agent.uplinking",
         "agent.positioning",
         "agent.tracking",
         "agent.condition",

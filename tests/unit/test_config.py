@@ -152,7 +152,7 @@ def test_an_unknown_key_is_named_with_those_that_are_known():
     )
     assert error(changed("speed", 1)) == (
         "unknown key speed; known are console, gps, inputs, journal, keys, mqtt, obd, orders, "
-        "power, reporting, time, update, vehicle"
+        "power, reporting, time, update, uplink, vehicle"
     )
     for path in ("keys.x", "mqtt.x", "mqtt.tls.x", "obd.x", "inputs.x", "journal.x", "time.x"):
         assert error(changed(path, 1)).startswith("unknown key %s; known are " % path)
