@@ -46,6 +46,7 @@ STEADY_MS = 60000  # a way that lasted so long is good: its back-off begins anew
 BUSY_MS = const(60000)  # so long a change waits for what is under way
 MAX_RETURN_MS = const(3600000)  # the longest between two looks for a better way
 
+BETTER = "better"  # the cause of an end that a better way has made
 OFF = "off"
 STARTING = "starting"
 UP = "up"
@@ -170,6 +171,7 @@ class Uplinks:
                 if stood >= self._hold_ms and (not is_busy or stood >= self._hold_ms + BUSY_MS):
                     old = self._way
                     self._actions.append(("leave", old.name))
+                    old.cause = BETTER
                     self._stop(old, now)
                     self._use(way, now)
             if way.state != OFF:

@@ -1,4 +1,4 @@
-"""agent/comms/modem.py: the chat with a modem, with every fault that its line and its SIM can have."""
+"""agent/comms/modem.py: the chat with a modem, and the faults of its line and its SIM."""
 
 from agent.comms.modem import CHATTING, DATA, OFF, Modem
 from agent.comms.uplinks import BACKOFF

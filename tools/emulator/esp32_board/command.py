@@ -35,6 +35,10 @@ def emulate_gateway(
     pin: Annotated[
         list[str] | None, typer.Option(help="Level of an input, as 7=1; once for each.")
     ] = None,
+    air: Annotated[
+        Path | None,
+        typer.Option(help="File that says what its Wi-Fi and modem reach (network.py)."),
+    ] = None,
     heap: Annotated[str, typer.Option(help="MicroPython's heap.")] = "512K",
     attached: Annotated[
         bool, typer.Option("--attached", help="End when standard input closes.")
@@ -51,6 +55,7 @@ def emulate_gateway(
             "flash": str(flash.absolute()),
             "uarts": _pairs(uart, str),
             "pins": _pairs(pin, int),
+            "air": str(air.absolute()) if air else None,
         }
     except ValueError as error:
         raise _failed(str(error), _USAGE) from None
@@ -123,8 +128,11 @@ class _Board:
         return 0 if self._ending.is_set() else code
 
     def _start(self, cause):
+        # A file: MicroPython dies of an argument of more than 255 bytes.
+        started = Path(self._options["memory"]).with_name("start.json")
+        started.write_text(json.dumps({**self._options, "cause": cause}))
         self._process = subprocess.Popen(
-            [*self._command, json.dumps({**self._options, "cause": cause})],
+            [*self._command, str(started), self._options["flash"]],  # the latter to be told by
             stdin=subprocess.DEVNULL,
             env={**interpreter.environment(), **self._filling},
             preexec_fn=_die_with_parent,

@@ -1,7 +1,9 @@
 """Runs under MicroPython: an ESP32's start, from a flash file.
 
-    micropython start.py {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1},
-                          "cause": N, "memory": FILE, "rom": [AT, SIZE] or null}
+    micropython start.py OPTIONS.json
+
+    {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1}, "cause": N,
+     "memory": FILE, "rom": [AT, SIZE] or null, "air": FILE or null}
 
 What the firmware does before boot.py: the partition is mounted at "/", by the parameters that
 MicroPython finds itself; boot.py and main.py run in one namespace.
@@ -104,6 +106,12 @@ def main(options):
     )
     sys.modules["machine"] = sys.modules["esp32"] = board
     sys.modules["sys"] = Sys()
+    if options.get("air"):
+        import network  # beside this file, where sys.path begins
+
+        network.setup(_HOST + options["air"])
+        sys.modules["network"] = network
+        sys.modules["socket"] = network.Socket()
     partition = Partition(options["flash"], options["at"], options["size"])
     rom = _map_rom(options["flash"], *options["rom"]) if options["rom"] else []
     vfs.umount("/")
@@ -118,4 +126,6 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    with open(sys.argv[1]) as f:
+        options = json.load(f)
+    main(options)
