@@ -125,7 +125,10 @@ class Uplinks:
         """The room has answered over the way in use."""
         self._failed = 0
         way = self._way
-        if way is not None and now - self._used_since >= STEADY_MS:
+        if way is None:
+            return
+        way.until = now  # whatever it was left alone for
+        if now - self._used_since >= STEADY_MS:
             way.failures = 0
             if way is self._ways[0]:
                 self._return_wait = self._return_ms
@@ -157,7 +160,7 @@ class Uplinks:
         free = [way for way in self._ways if now >= way.until]
         if not free:
             # Better a way that came to nothing than none: the next failures take their time.
-            free = [way for way in self._ways if way.cause == "link"]
+            free = [way for way in self._ways if way.cause in ("link", BETTER)]
             free.sort(key=_until)
         if free:
             self._start(free[0], now)

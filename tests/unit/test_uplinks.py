@@ -172,6 +172,27 @@ def test_a_refused_key_is_not_tried_for_lack_of_others():
     assert uplinks.poll(False, 65000) == [("start", "wifi")]
 
 
+def test_a_way_over_which_the_room_answered_is_there_at_once_when_it_is_needed_again():
+    uplinks = both()
+    now = on_lte(uplinks)
+    for _ in range(3):
+        uplinks.failed("network", now)
+    uplinks.poll(False, now)  # left alone for a minute
+    uplinks.down("wifi", "away", now + 2000)
+    uplinks.poll(False, now + 2000)
+    uplinks.up("lte", now + 8000)
+    uplinks.poll(False, now + 8000)
+    uplinks.worked(now + 9000)
+    now += 8000 + RETURN
+    uplinks.poll(False, now)
+    uplinks.up("wifi", now)
+    now += HOLD
+    assert uplinks.poll(False, now)[-1] == ("use", "wifi")
+    assert uplinks.state("lte")[2] == "better"
+    uplinks.down("wifi", "lost", now + 500)
+    assert uplinks.poll(False, now + 500)[-1] == ("start", "lte")
+
+
 # Back to the better one
 
 
