@@ -30,13 +30,13 @@ _SIM_PAUSE_MS = const(1000)
 _PIN_MS = const(10000)
 _REGISTER_TRIES = const(40)
 _REGISTER_PAUSE_MS = const(2000)
-_DENIED = const(8)  # times in a row: a roaming SIM may be refused by the first network it asks
+_DENIED = const(8)  # times: a roaming SIM may be refused by the first network it asks
 _DIAL_MS = const(60000)
 _RESETS = const(3)  # in one chat; a modem that starts again and again lacks current
 # A line of an answer is far shorter; what is longer is noise, or PPP.
 _LONGEST = const(128)
 _MOST_LINES = const(4)  # of one answer that are kept
-_HOME, _REFUSED, _ROAMING = 1, 3, 5  # <stat> [27.007, 7.2]
+_HOME, _SEARCHING, _REFUSED, _ROAMING = 1, 2, 3, 5  # <stat> [27.007, 7.2]
 _FAILURES = ("NO CARRIER", "NO DIALTONE", "BUSY", "NO ANSWER")
 _BOOTED = ("RDY", "*ATREADY: 1")  # Quectel's and SIMCom's first words
 _OK = "OK"
@@ -256,7 +256,10 @@ class Modem:
             state = _second(self._value("+C%s:" % name))
             if state in (_HOME, _ROAMING):
                 return
-            refused = refused + 1 if state == _REFUSED else 0
+            if state == _REFUSED:
+                refused += 1
+            elif state == _SEARCHING:
+                refused = 0
             if refused >= _DENIED:
                 raise _Ended("denied")
             yield (None, None, _REGISTER_PAUSE_MS)

@@ -1,5 +1,5 @@
-"""agent/port/esp32_net.py: drivers of Wi-Fi and of PPP, on stand-ins for the chip's modules that write
-down what they are told. The chip itself, its radio and PPP's bytes are not here."""
+"""agent/port/esp32_net.py: drivers of Wi-Fi and of PPP, on stand-ins for the chip's modules that
+write down what they are told. The chip itself, its radio and PPP's bytes are not here."""
 
 import asyncio
 import sys
@@ -45,7 +45,7 @@ class _Network:
                 if not self.isconnected():
                     raise OSError("STA must be connected")
                 return -61
-            return 1001 if self.want not in self.air else self.air[self.want]
+            return self.air.get(self.want, 1001)
 
     class PPP:
         SEC_NONE, SEC_PAP, SEC_CHAP = 0, 1, 2
