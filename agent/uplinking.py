@@ -43,22 +43,16 @@ class Uplinking:
         app.uplink.cut()  # until a way is found
 
     async def run(self):
-        """For ever; when it fails, all begins anew."""
-        try:
-            while True:
-                now = self._app.now()
-                self.poll(now)
-                is_starting = any([self._state(name) == STARTING for name in self._order])
-                await asyncio.sleep((_STARTING_MS if is_starting else _POLL_MS) / 1000)
-        except Exception:
-            for name in list(self._running):
-                self._machine.down(name, "fault", self._app.now())
-            raise
+        """For ever."""
+        while True:
+            self.poll(self._app.now())
+            is_starting = any([self._state(name) == STARTING for name in self._order])
+            await asyncio.sleep((_STARTING_MS if is_starting else _POLL_MS) / 1000)
 
     def poll(self, now):
         machine = self._machine
         for name in list(self._running):
-            said = self._drivers[name].poll(now)
+            said = self._ask(name, self._drivers[name].poll, now)
             if said == UP:
                 machine.up(name, now)
             elif said:
@@ -69,15 +63,25 @@ class Uplinking:
         for action, name in machine.poll(self._is_busy(), now):
             self._do(action, name, now)
 
+    def _ask(self, name, action, now):
+        """What a driver answers. What it dies of is told and ends its way alone: the other one goes
+        on."""
+        try:
+            return action(now)
+        except Exception as e:  # whatever a network stack comes up with
+            self._app.log.fault(now, "uplink", type(e).__name__, "%s: %s" % (name, e))
+            return "fault"
+
     def _do(self, action, name, now):
         app = self._app
         if action == "start":
             self._running.append(name)
-            self._drivers[name].start(now)
+            if self._ask(name, self._drivers[name].start, now):
+                self._machine.down(name, "fault", now)
         elif action == "stop":
             if name in self._running:
                 self._running.remove(name)
-                self._drivers[name].stop(now)
+                self._ask(name, self._drivers[name].stop, now)
             app.log.line(now, "uplink: %s ends: %s" % (name, self._machine.state(name)[2]))
         elif action == "use":
             app.log.line(now, "uplink: %s is used" % name)
@@ -153,6 +157,6 @@ class Uplinking:
         now = self._app.now()
         for name in list(self._running):
             self._running.remove(name)
-            self._drivers[name].stop(now)
+            self._ask(name, self._drivers[name].stop, now)
             if is_to_rest:
                 await self._drivers[name].off()

@@ -42,6 +42,7 @@ BACKOFF = {
 # What a failure of the link says about the way: TCP that never comes about may as well be the
 # broker's fault, a connection that dies in silence seldom is. What is not here is the broker's.
 WEIGHTS = {"network": 1, "timeout": 1, "keepalive": 2, "stalled": 2}
+GRACE_MS = 20000  # attempts that fail for less time end no way: a broker starts anew within it
 STEADY_MS = 60000  # a way that lasted so long is good: its back-off begins anew
 BUSY_MS = const(60000)  # so long a change waits for what is under way
 MAX_RETURN_MS = const(3600000)  # the longest between two looks for a better way
@@ -72,6 +73,7 @@ class Uplinks:
         self._ways = [_Way(name, patience[name]) for name in names]
         self._fails = fails
         self._failed = 0  # weights, since the room answered over this way
+        self._failing_since = None
         self._return_ms = return_ms
         self._hold_ms = hold_ms
         self._return_wait = return_ms
@@ -117,13 +119,17 @@ class Uplinks:
         """The link's connection over the way in use, or an attempt, has ended."""
         if self._way is None:
             return
-        self._failed += WEIGHTS.get(cause, 0)
-        if self._failed >= self._fails:
+        weight = WEIGHTS.get(cause, 0)
+        self._failed += weight
+        if weight and self._failing_since is None:
+            self._failing_since = now
+        if self._failed >= self._fails and (weight > 1 or now - self._failing_since >= GRACE_MS):
             self._end(self._way, "link", now)
 
     def worked(self, now):
         """The room has answered over the way in use."""
         self._failed = 0
+        self._failing_since = None
         way = self._way
         if way is None:
             return
@@ -201,6 +207,7 @@ class Uplinks:
     def _use(self, way, now):
         self._way = way
         self._failed = 0
+        self._failing_since = None
         self._used_since = now
         self._return_at = now + self._return_wait
         self.counters["uses"] += 1

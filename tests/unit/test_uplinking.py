@@ -4,6 +4,8 @@ import asyncio
 
 from agent import port
 from agent.comms.link import ONLINE
+from agent.console.show import render
+from agent.console.texts import Texts
 from agent.uplink_settings import check
 from agent.uplinking import Uplinking
 from tests.support.simdisk import SimDisk
@@ -208,24 +210,43 @@ def test_a_pin_that_is_only_missing_is_nothing_to_remember():
     assert disk.names() == []
 
 
-def test_a_driver_that_fails_ends_both_ways_and_all_begins_anew():
+def test_a_driver_that_fails_ends_its_own_way_alone():
     app, uplinking, drivers = rig()
 
     def fails(now):
         raise OSError("UART")
 
-    drivers["wifi"].poll = fails
+    drivers["wifi"].start = fails
     uplinking.poll(0)
-    try:
-        asyncio.run(uplinking.run())
-    except OSError:
-        pass
-    else:
-        raise AssertionError("it went on")
-    drivers["wifi"].poll = lambda now: None
     uplinking.poll(100)
-    assert drivers["wifi"].told == ["start", "stop"] and drivers["lte"].told == ["start"]
-    assert uplinking.counters()["ended_fault"] == 1
+    assert drivers["lte"].told == ["start"] and uplinking.counters()["ended_fault"] == 1
+    assert ("uplink", "OSError", "wifi: UART") in [line[1:] for line in app.lines if line[0] == 0]
+    drivers["lte"].said = "up"
+    uplinking.poll(20000)
+    for now in range(21000, 1000000, 1000):
+        uplinking.poll(now)
+    assert uplinking.counters()["used"] == "lte" and app.told == ["cut", "mend"]
+    drivers["lte"].poll = fails
+    uplinking.poll(1000000)
+    assert app.told[-1] == "cut" and drivers["lte"].told == ["start", "stop"]
+
+
+def test_the_console_has_a_line_for_each_way():
+    _, uplinking, drivers = rig()
+    uplinking.poll(0)
+    drivers["wifi"].said = "key"
+    uplinking.poll(1000)
+    drivers["lte"].said = "up"
+    uplinking.poll(21000)
+    data = dict(
+        state="online", broker="b:8883", tls=True, certificates=[], round_trip=None, queue=0,
+        window=1, pubacks_outstanding=0, unproved=0, wait=None, cause=None,
+        ways=uplinking.state(30000),
+    )  # fmt: skip
+    lines = [" ".join(line.split()) for line in render("link", data, Texts("en"))]
+    assert "wifi off 29.0 s ago key" in lines and "lte up -70 dBm 9.0 s ago" in lines
+    data.pop("ways")  # of a gateway whose system makes the connections, or an older one
+    assert not any(["wifi" in line for line in render("link", data, Texts("en"))])
 
 
 def test_before_a_rest_the_radio_goes_off():

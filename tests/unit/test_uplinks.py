@@ -115,6 +115,17 @@ def test_a_way_on_which_the_link_fails_is_left():
     assert uplinks.state("wifi")[2] == "link"
 
 
+def test_a_broker_that_starts_anew_ends_no_way():
+    uplinks = both()
+    now = on_wifi(uplinks)
+    for t in (0, 1000, 3000, 7000, 15000, 19999):
+        uplinks.failed("network", now + t)
+        assert uplinks.poll(False, now + t) == []
+    uplinks.worked(now + 20000)
+    uplinks.failed("network", now + 100000)
+    assert uplinks.poll(False, now + 100000) == [] and uplinks.current == "wifi"
+
+
 def test_what_is_the_brokers_fault_is_not_the_ways():
     uplinks = both()
     now = on_wifi(uplinks)
@@ -177,6 +188,8 @@ def test_a_way_over_which_the_room_answered_is_there_at_once_when_it_is_needed_a
     now = on_lte(uplinks)
     for _ in range(3):
         uplinks.failed("network", now)
+        now += 10000
+    uplinks.failed("network", now)
     uplinks.poll(False, now)  # left alone for a minute
     uplinks.down("wifi", "away", now + 2000)
     uplinks.poll(False, now + 2000)
