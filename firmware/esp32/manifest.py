@@ -11,14 +11,18 @@ the bench may replace.
 
 import os
 
-# What an ESP32 cannot import, as tools/release/build.py has it.
+# What an ESP32 cannot import or has no use for, as tools/release/build.py has it.
 WITHOUT = (
+    "agent/obd/can_bus.py",
+    "agent/obd/can_frames.py",
+    "agent/obd/can_isotp.py",
     "agent/port/cpython.py",
     "agent/port/kernel_clock.py",
     "agent/port/local.py",
     "agent/port/mqtt_paho.py",
     "agent/port/socketcan.py",
     "agent/port/unix.py",
+    "agent/update/rom.py",
 )
 ROOT = "../.."  # a build runs this in its folder
 
