@@ -236,10 +236,23 @@ def check(raw):
         if c not in "abcdefghijklmnopqrstuvwxyz0123456789-":
             raise ConfigError("vehicle: %r is not in a-z, 0-9 and -" % c)
     _check_brokers(config["mqtt"])
+    _check_uarts(config)
     update = config["update"]
     if update and update["settle_ms"] >= update["trial_ms"]:
         raise ConfigError("update.settle_ms: no trial would be committed before its time is over")
     return config
+
+
+def _check_uarts(config):
+    """An ESP32's UART has one user: 'uart1:18:17' is UART 1."""
+    uplink = config["uplink"] or {}
+    groups = [(name, config[name]) for name in ("gps", "obd", "console")]
+    users = {}
+    for name, group in groups + [("uplink.lte", uplink.get("lte"))]:  # noqa: RUF005
+        uart = ((group or {}).get("port") or "").split(":")[0]
+        if uart[:4] == "uart" and uart in users:
+            raise ConfigError("%s.port: %s is that of %s.port" % (name, uart, users[uart]))
+        users[uart] = name
 
 
 def _check_brokers(mqtt):

@@ -83,6 +83,8 @@ def _check_wifi(wifi, name):
 
 
 def _check_lte(lte, name):
+    if not _is_uart(lte["port"]):
+        raise ConfigError("%s.port: %r is not uart<id>:<rx>:<tx>" % (name, lte["port"]))
     for key in ("apn", "dial"):
         if lte[key] is not None and not _is_line(lte[key], key == "dial"):
             raise ConfigError("%s.%s: %r cannot stand in an AT command" % (name, key, lte[key]))
@@ -105,6 +107,15 @@ def _is_plain(text, more):
 def _is_line(text, is_quoting):
     """Printable ASCII; a quote would end the string that a value stands in."""
     return all([" " <= c <= "~" and (is_quoting or c != '"') for c in text])
+
+
+def _is_uart(text):
+    parts = text.split(":")
+    return (
+        len(parts) == 3
+        and parts[0][:4] == "uart"
+        and all([part.isdigit() for part in (parts[0][4:], parts[1], parts[2])])
+    )
 
 
 def _is_pin(text):

@@ -71,6 +71,8 @@ def test_the_wrong_key_is_named():
         ("wifi.country", "M!", "uplink.wifi.country: 'M!' is not in A-Z, a-z, 0-9 and -"),
         ("wifi.hostname", "a b", "uplink.wifi.hostname: 'a b' is not in A-Z, a-z, 0-9 and -"),
         ("lte.port", 3, "uplink.lte.port must be a text, not int"),
+        ("lte.port", "/dev/ttyUSB2", "uplink.lte.port: '/dev/ttyUSB2' is not uart<id>:<rx>:<tx>"),
+        ("lte.port", "uart1", "uplink.lte.port: 'uart1' is not uart<id>:<rx>:<tx>"),
         ("lte.apn", 'a"b', "uplink.lte.apn: 'a\"b' cannot stand in an AT command"),
         ("lte.pin", "12a4", "uplink.lte.pin must be of digits"),
         ("lte.username", "u", "uplink.lte: username and password go together"),
