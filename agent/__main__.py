@@ -52,7 +52,8 @@ def _configuration(path, is_minimal):
     except config.ConfigError as e:
         raise Refused(str(e))
     finally:
-        port.forget("agent.config")
+        for name in ("agent.config", "agent.schema", "agent.uplink_settings"):
+            port.forget(name)
 
 
 def _with_settings(path, provisioned, storage):

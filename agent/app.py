@@ -78,6 +78,7 @@ class App:
             config, self.now, self.log, self.link, self.inbox, self.journal, self.clock, self.budget
         )
         self.uplink.on_connected = self._on_connected
+        self.uplinking = self._uplinking(config["uplink"]) if config["uplink"] else None
         self.ordering = Ordering(self, config["orders"]["role"], self._event, self._fault)
         self.uplink.on_order = self.ordering.take
         self.updating = self._updating(config) if config["update"] else None
@@ -104,6 +105,11 @@ class App:
         return Budget(
             self.journal.storage, mqtt["budget_bytes_per_day"], mqtt["budget_floor_bytes"]
         )
+
+    def _uplinking(self, config):
+        from agent.uplinking import Uplinking  # elsewhere than on a chip the system does it
+
+        return Uplinking(self, config)
 
     def _powering(self, config, wired):
         from agent.powering import Powering  # a gateway that never sleeps pays nothing for it
@@ -188,14 +194,10 @@ class App:
         self._spawn("inputs", self._inputs_task)
         self._spawn("link", self.uplink.run)
         self._spawn("orders", self.ordering.run)
-        if self.updating:
-            self._spawn("update", self.updating.run)
-        if self.gps:
-            self._spawn("gps", self.gps.run)
-        if self.obd:
-            self._spawn("obd", self.obd.run)
-        if self.powering:
-            self._spawn("power", self.powering.run)
+        for part, its in (("uplink", self.uplinking), ("update", self.updating), ("gps", self.gps),
+                          ("obd", self.obd), ("power", self.powering)):  # fmt: skip
+            if its:
+                self._spawn(part, its.run)
         for way in entry.ways(self, self.config["console"], self._event):
             self._spawn("console", way)
         await self._stopping.wait()
@@ -223,6 +225,8 @@ class App:
         for _, task in self._tasks:
             task.cancel()
         await self.uplink.close()
+        if self.uplinking:
+            await self.uplinking.close(is_to_rest)
         self._keep(self.journal.close)
         if self.budget:
             self.budget.close()

@@ -52,7 +52,8 @@ def _check(app, overlay):
     except config.ConfigError as e:
         raise SettingsError(str(e))
     finally:
-        port.forget("agent.config")
+        for name in ("agent.config", "agent.schema", "agent.uplink_settings"):
+            port.forget(name)
 
 
 def take_keys(app, signed):

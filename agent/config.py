@@ -1,6 +1,6 @@
 """The configuration file: JSON, checked against one schema; a wrong key is named in the error.
 
-The schema is data: a dict is a group of keys; a Key is a value with its kind, default and limits.
+The schema is data: see `schema.py`.
 """
 
 import json
@@ -8,34 +8,8 @@ import json
 from agent.const import const
 from agent.gps.settings import SettingsError, from_config
 from agent.reporting import MAX_LIMIT, MAX_ZONES, MIN_ERROR_CM, PROFILES
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the text names the file and the key."""
-
-
-_REQUIRED = object()
-
-
-class Key:
-    """kind: 'int', 'str', 'bool', 'hex', 'names', 'rows', 'zones', 'technicians'. `low`, `high`:
-    limits of an int, or of a length (of a hex: bytes). `null`: None is allowed."""
-
-    def __init__(self, kind, default=_REQUIRED, low=None, high=None, null=False, choices=None):
-        self.kind = kind
-        self.default = default
-        self.low = low
-        self.high = high
-        self.null = null
-        self.choices = choices
-
-
-class Optional:
-    """A group that may be null or absent as a whole."""
-
-    def __init__(self, group):
-        self.group = group
-
+from agent.schema import ConfigError, Key, Optional
+from agent.schema import check as check_group
 
 _MAX_ERROR_CM = const(100000)  # a kilometre: beyond it a track says nothing
 _BAUDS = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 500000, 921600)
@@ -89,6 +63,8 @@ SCHEMA = {
         "budget_bytes_per_day": Key("int", 0, 0, 1 << 40),
         "budget_floor_bytes": Key("int", 262144, 0, 1 << 40),
     },
+    # On an ESP32; elsewhere the system makes the connections. Keys: `uplink_settings.py`.
+    "uplink": Key("uplink", None, null=True),
     "gps": Optional(
         {
             "port": Key("str", None, 1, 255, null=True),
@@ -185,7 +161,7 @@ SCHEMA = {
         "socket": Key("str", None, 1, 100, null=True),  # of this machine; on a Raspberry Pi
         "language": Key("str", "en", 2, 2, choices=("en", "fr", "ar")),
         "charset": Key("str", "ascii", 5, 5, choices=("ascii", "utf-8")),
-        "technicians": Key("technicians", (), 0, 16),
+        "technicians": Key("groups", (), 0, 16, choices=_TECHNICIAN),
     },
     "time": {
         # Before this agent was written no receiver tells the truth: 2026-01-01T00:00:00Z.
@@ -241,7 +217,7 @@ def is_key(name):
 
 def check(raw):
     """Checks a parsed file and fills in defaults. Raises ConfigError."""
-    config = _group(SCHEMA, raw, "")
+    config = check_group(SCHEMA, raw, "", _KINDS)
     names = [row[0] for row in PROFILES] + [row[0] for row in config["reporting"]["profiles"]]
     if config["reporting"]["profile"] not in names:
         text = "reporting.profile: no profile %r; there are %s"
@@ -260,10 +236,23 @@ def check(raw):
         if c not in "abcdefghijklmnopqrstuvwxyz0123456789-":
             raise ConfigError("vehicle: %r is not in a-z, 0-9 and -" % c)
     _check_brokers(config["mqtt"])
+    _check_uarts(config)
     update = config["update"]
     if update and update["settle_ms"] >= update["trial_ms"]:
         raise ConfigError("update.settle_ms: no trial would be committed before its time is over")
     return config
+
+
+def _check_uarts(config):
+    """An ESP32's UART has one user: 'uart1:18:17' is UART 1."""
+    uplink = config["uplink"] or {}
+    groups = [(name, config[name]) for name in ("gps", "obd", "console")]
+    users = {}
+    for name, group in groups + [("uplink.lte", uplink.get("lte"))]:  # noqa: RUF005
+        uart = ((group or {}).get("port") or "").split(":")[0]
+        if uart[:4] == "uart" and uart in users:
+            raise ConfigError("%s.port: %s is that of %s.port" % (name, uart, users[uart]))
+        users[uart] = name
 
 
 def _check_brokers(mqtt):
@@ -307,94 +296,21 @@ def _check_obd(obd):
             raise ConfigError("obd.signals: no PID gives signal %r" % name)
 
 
-def _group(schema, raw, prefix):
-    if not isinstance(raw, dict):
-        raise ConfigError("%s must be an object" % (prefix[:-1] or "the file"))
-    for key in raw:
-        if key not in schema:
-            known = ", ".join(sorted(schema))
-            raise ConfigError("unknown key %s%s; known are %s" % (prefix, key, known))
-    out = {}
-    for key, rule in schema.items():
-        name = prefix + key
-        if not isinstance(rule, (Optional, dict)) and rule.kind == "brokers":
-            out[key] = _brokers(rule, raw, key, name)
-        elif isinstance(rule, Optional):
-            value = raw.get(key)
-            out[key] = None if value is None else _group(rule.group, value, name + ".")
-        elif isinstance(rule, dict):
-            out[key] = _group(rule, raw.get(key, {}), name + ".")
-        else:
-            out[key] = _value(rule, raw, key, name)
-    return out
-
-
-def _brokers(rule, raw, key, name):
+def _brokers(rule, value, name, mqtt):
     """Groups of the keys of _BROKER; what one does not say is said by the group around the list."""
-    value = raw.get(key, rule.default)
     if not isinstance(value, (list, tuple)) or len(value) > rule.high:
         raise ConfigError("%s must be a list of at most %d brokers" % (name, rule.high))
     found = []
     for i, broker in enumerate(value):
         if isinstance(broker, dict):
-            whole = {k: raw[k] for k in _BROKER if k in raw and k != "host"}
+            whole = {k: mqtt[k] for k in _BROKER if k in mqtt and k != "host"}
             whole.update(broker)
             broker = whole
-        found.append(_group(_BROKER, broker, "%s[%d]." % (name, i)))
+        found.append(check_group(_BROKER, broker, "%s[%d]." % (name, i)))
     return found
 
 
-def _value(rule, raw, key, name):
-    if key not in raw:
-        if rule.default is _REQUIRED:
-            raise ConfigError("key %s is missing" % name)
-        return rule.default
-    value = raw[key]
-    if value is None and rule.null:
-        return None
-    return _KINDS[rule.kind](rule, value, name)
-
-
-def _int(rule, value, name):
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ConfigError("%s must be an integer, not %s" % (name, type(value).__name__))
-    if rule.choices and value not in rule.choices:
-        text = "%s: %d is none of %s"
-        raise ConfigError(text % (name, value, ", ".join([str(c) for c in rule.choices])))
-    if (rule.low is not None and value < rule.low) or (rule.high is not None and value > rule.high):
-        raise ConfigError("%s: %d is not within %d to %d" % (name, value, rule.low, rule.high))
-    return value
-
-
-def _bool(rule, value, name):
-    if value is not True and value is not False:
-        raise ConfigError("%s must be true or false" % name)
-    return value
-
-
-def _str(rule, value, name):
-    if not isinstance(value, str):
-        raise ConfigError("%s must be a text, not %s" % (name, type(value).__name__))
-    if rule.choices and value not in rule.choices:
-        raise ConfigError("%s: %r is none of %s" % (name, value, ", ".join(rule.choices)))
-    if not rule.low <= len(value) <= rule.high:
-        text = "%s must be of %d to %d characters, not %d"
-        raise ConfigError(text % (name, rule.low, rule.high, len(value)))
-    return value
-
-
-def _hex(rule, value, name):
-    # The value itself is never printed: it may be a secret.
-    try:
-        data = bytes.fromhex(value)
-    except (ValueError, TypeError):
-        raise ConfigError("%s must be hexadecimal text" % name)
-    if len(data) != rule.low:
-        raise ConfigError("%s must be of %d bytes, not %d" % (name, rule.low, len(data)))
-    return data
-
-
-def _rows(rule, value, name):
+def _rows(rule, value, name, _):
     """Profiles of one's own: rows with the columns of `reporting.PROFILES`, the last two or the
     last one of which may be absent."""
     if not isinstance(value, list) or len(value) > rule.high:
@@ -415,32 +331,18 @@ def _rows(rule, value, name):
     return value
 
 
-def _zones(rule, value, name):
+def _zones(rule, value, name, _):
     """The rows are checked when the profiles are known that they may name."""
     if not isinstance(value, list) or len(value) > rule.high:
         raise ConfigError("%s must be a list of at most %d rows" % (name, rule.high))
     return value
 
 
-def _technicians(rule, value, name):
-    """Who may log in at the console: groups of a name, a role, and the file with the modulus of the
-    public key."""
-    if not isinstance(value, list) or len(value) > rule.high:
-        raise ConfigError("%s must be a list of at most %d technicians" % (name, rule.high))
-    return [_group(_TECHNICIAN, row, "%s[%d]." % (name, i)) for i, row in enumerate(value)]
+def _uplink(rule, value, name, _):
+    """An ESP32's ways to the network; only who has some pays for what checks them."""
+    from agent import uplink_settings
+
+    return uplink_settings.check(value, name)
 
 
-def _names(rule, value, name):
-    if not isinstance(value, list) or not rule.low <= len(value) <= rule.high:
-        text = "%s must be a list of %d to %d names"
-        raise ConfigError(text % (name, rule.low, rule.high))
-    for item in value:
-        if not isinstance(item, str):
-            raise ConfigError("%s: %r is no name" % (name, item))
-    return value
-
-
-_KINDS = {
-    "int": _int, "bool": _bool, "str": _str, "hex": _hex, "names": _names, "rows": _rows,
-    "zones": _zones, "technicians": _technicians,
-}  # fmt: skip
+_KINDS = {"brokers": _brokers, "rows": _rows, "zones": _zones, "uplink": _uplink}

@@ -40,6 +40,7 @@ FIXED = (
     ("journal.dir", "what is not delivered lies there"),
     ("mqtt.tls.", "they are files of the gateway, and say which broker is believed"),
     ("mqtt.brokers", "each has files of the gateway in it"),
+    ("uplink.", "without it nobody is reached, and it holds keys of networks"),
     ("gps.port", "it is a file of the gateway"),
     ("gps.gpsd.", "where the car is would be anybody's word"),
     ("obd.port", "it is a file of the gateway"),

@@ -37,6 +37,8 @@ def counters(app):
         "clock": app.clock.counters,
         "faults": app.log.counters,
     }
+    if app.uplinking:
+        found["uplink"] = app.uplinking.counters()
     if app.updating:
         found["update"] = app.updating.counters
     if app.budget:

@@ -9,9 +9,11 @@ import asyncio
 from agent import port
 from agent.comms.link import ALERT_RESERVE
 from agent.comms.mqtt import MqttLocalError, MqttOptions
+from agent.const import const
 
 # The client takes a few more than the link's window: sessions' opens and alerts go beside frames.
 _WINDOW_EXTRA = 4 + ALERT_RESERVE
+_CUT_MS = const(60000)  # between two looks while there is no way to the network
 
 
 def random_below(n):
@@ -38,6 +40,7 @@ class Uplink:
         self._client = None
         self._session = None
         self._flag = asyncio.Event()
+        self._is_cut = False
         self.on_connected = None  # called when a connection stands, before anything is sent
         self.trouble = None  # (cause, detail, uptime) of what ended the last connection or attempt
         self.on_order = None  # called with what an order holds
@@ -53,6 +56,20 @@ class Uplink:
     def wake(self):
         """There may be something to do."""
         self._flag.set()
+
+    def cut(self):
+        """There is no way to the network until `mend`: what stands is dropped, nothing is tried."""
+        now = self._now()
+        self._is_cut = True
+        if self._client is not None:
+            self._client.abort()
+            self._client = None
+            self._link.closed("way", now)
+
+    def mend(self):
+        self._is_cut = False
+        self._link.way_found(self._now())
+        self.wake()
 
     async def run(self):
         """For ever; when it fails, the connection is dropped, so that the link begins anew."""
@@ -71,13 +88,16 @@ class Uplink:
             self._take_events(now)
             if self._budget:
                 self._budget.look(self._clock.utc(now), now)
-            actions = self._link.poll(now)
+            actions = self._due(now)
             for i, action in enumerate(actions):
                 if not self._do(action, now):
                     self._link.unsent(actions[i:])
                     break
-            await port.wait(self._flag, self._link.wake(now))
+            await port.wait(self._flag, _CUT_MS if self._is_cut else self._link.wake(now))
             self._flag.clear()
+
+    def _due(self, now):
+        return () if self._is_cut else self._link.poll(now)
 
     async def close(self):
         """Says good-bye to the broker, so that the last will is not sent."""

@@ -13,6 +13,7 @@ from tools.demo.command import demo
 from tools.emulator.command import emulate
 from tools.emulator.esp32_board.command import emulate_gateway
 from tools.emulator.esp32_rom.command import emulate_esp32
+from tools.emulator.modem.serve import emulate_modem
 from tools.flash.command import app as flash
 from tools.journal.command import app as journal
 from tools.obd.command import app as obd
@@ -30,6 +31,7 @@ app.command()(demo)
 app.command()(emulate)
 app.command("emulate-esp32")(emulate_esp32)
 app.command("emulate-gateway")(emulate_gateway)
+app.command("emulate-modem")(emulate_modem)
 app.command()(bench)
 app.add_typer(room, name="room", help="The reference command room.")
 app.add_typer(provision, name="provision", help="Keys and configuration of rooms and vehicles.")

@@ -21,6 +21,7 @@ BACKOFF = {
     "room": (60000, 300000),  # this broker serves us, but no room answers through it
     "stopped": (1000, 60000),
 }
+_BLAMES = ("protocol", "tls", "refused", "room")
 STEADY_MS = 30000  # a connection that lived so long resets its broker's back-off
 RETURN_MS = (300000, 3600000)  # on a less preferred broker until a better one is tried again
 
@@ -33,6 +34,7 @@ class Brokers:
         self._random = random
         self._until = [0] * count
         self._failures = [0] * count
+        self._blamed = [False] * count  # the last failure was the broker's own
         self._return_after = RETURN_MS[0]
         self.current = 0
 
@@ -57,11 +59,20 @@ class Brokers:
     def failed(self, cause, now):
         """The connection, or the attempt, has ended."""
         place = self.current
+        self._blamed[place] = cause in _BLAMES
         first, longest = BACKOFF.get(cause, BACKOFF["network"])
         wait = min(longest, first << min(self._failures[place], 16))
         self._failures[place] += 1
         # Between half and the whole: after a broker's restart the fleet does not come at once.
         self._until[place] = now + wait // 2 + self._random(wait // 2 + 1)
+
+    def way_found(self, now):
+        """The network is reached in another way: what failed on the old one says nothing. Who has
+        refused us is left alone as before."""
+        for place, is_blamed in enumerate(self._blamed):
+            if not is_blamed:
+                self._until[place] = now
+                self._failures[place] = 0
 
     def has_other(self, now):
         """True when another one may be tried now."""

@@ -139,6 +139,10 @@ class Link:
         self.state = WAITING
         self._since = now
 
+    def way_found(self, now):
+        """The network is reached in another way than before: it is tried at once."""
+        self._brokers.way_found(now)
+
     def heard(self, now):
         """Anything came: the connection lives."""
         self._heard = now

@@ -2,7 +2,7 @@
 
 from agent.console.levels import CommandError
 
-_SECRETS = ("psk", "password", "passphrase")
+_SECRETS = ("psk", "password", "passphrase", "pin")
 HIDDEN = "(secret)"
 
 

@@ -147,6 +147,9 @@ def _link(d, texts):
     yield from row(texts, "trip", trip)
     counts = "%d bytes, %d / %d" % (d["window"], d["pubacks_outstanding"], d["unproved"])
     yield from row(texts, "window", counts)
+    for name, state, since, signal, cause in d.get("ways") or ():
+        dbm = None if signal is None else "%d dBm" % signal
+        yield from row(texts, name, word(texts, state), dbm, ago(texts, since), cause)
     if d["wait"] is not None:
         yield from row(texts, "wait", age(d["wait"]))
     if d["cause"]:

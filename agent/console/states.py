@@ -93,6 +93,7 @@ def link(app, now):
         "pubacks_outstanding": flying,
         "unproved": unproved,
         "certificates": certificates(broker["tls"]),
+        "ways": app.uplinking.state(now) if app.uplinking else None,
     }
 
 

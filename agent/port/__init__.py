@@ -15,6 +15,8 @@ hmac_sha256, sha256, x25519, x25519_steps, random_bytes
 packb, unpackb  msgpack
 inflated        a stream of what a file has as raw DEFLATE from its place on
 uptime_ms       integer milliseconds since an arbitrary start, never stepping back
+uplink_driver   a way to the network that the agent itself brings up (see `esp32_net.py`); raises
+                PortError
 mqtt_client     an MQTT connection (see `agent/comms/mqtt.py` for the interface)
 Inputs          levels of the car's inputs
 Battery         the battery's voltage by a measurement of its own: `read()` gives mV or None
@@ -93,6 +95,15 @@ async def serve_local(path, welcome):
     from agent.port.local import serve  # only a Raspberry Pi has it
 
     await serve(path, welcome)
+
+
+def uplink_driver(name, config):
+    """name: 'wifi' or 'lte'; config: its group. Raises PortError."""
+    try:
+        from agent.port import esp32_net  # only who has ways of its own needs it
+    except ImportError:
+        raise PortError("uplink.%s: on this machine the system makes the connections" % name)
+    return esp32_net.DRIVERS[name](config)
 
 
 def mqtt_client(options, wake):

@@ -32,10 +32,13 @@ LAYERS = (
     ),
     ("agent.update",),
     ("agent.console",),
+    ("agent.schema",),
+    ("agent.uplink_settings",),
     (
         "agent.recorder",
         "agent.config",
         "agent.uplink",
+        "agent.uplinking",
         "agent.positioning",
         "agent.tracking",
         "agent.condition",
@@ -54,8 +57,9 @@ LAYERS = (
 STANDARD = {
     "array", "asyncio", "binascii", "errno", "gc", "json", "math", "micropython", "struct", "sys",
 }  # fmt: skip
-# The MQTT clients and the CAN line are the port's, the protocols they speak are not.
+# The MQTT clients, the CAN line and the modem are the port's, the protocols they speak are not.
 EXCEPTIONS = {
+    ("agent.port.esp32_net", "agent.comms"),
     ("agent.port.mqtt_asyncio", "agent.comms"),
     ("agent.port.mqtt_paho", "agent.comms"),
     ("agent.port.socketcan", "agent.obd"),

@@ -11,10 +11,12 @@ meets the next one.
 from agent import port
 from agent.comms import inbox, mqtt_packets, seal
 from agent.comms.batch import Batch
+from agent.comms.modem import CHATTING, DATA, Modem
 from agent.comms.mqtt import Mqtt, MqttOptions
 from agent.comms.orders import MAX_EVENTS, MAX_KNOWN, MAX_WAITING, Orders
 from agent.comms.seal import FrameBox, FrameError
 from agent.comms.unbatch import BatchError, decode
+from agent.comms.uplinks import BACKOFF
 from agent.console import commands, levels
 from agent.console.session import Session
 from agent.console.texts import Texts
@@ -315,6 +317,36 @@ def console():
     return call, seeds
 
 
+def modem():
+    """The line of a modem, in the middle of the chat. A PIN that was refused is never given again;
+    nothing grows."""
+    machine = Modem("internet", "4711", ("AT+CGNSSPWR=1",), "ATD*99#", ("power_key",))
+    machine.start(0)
+    now = [0]
+    is_refused = [False]
+
+    def call(data):
+        now[0] += 200 * (1 + len(data) % 32)
+        if machine.state != CHATTING:
+            assert machine.state == DATA or machine.cause in BACKOFF, machine.cause
+            machine.start(now[0])
+            now[0] += 5000  # its first words are answered, or not
+        for _ in range(3):
+            machine.feed(data, now[0])
+            for action, value in machine.poll(now[0]):
+                assert action in ("write", "press", "data")
+                assert action != "write" or (len(value) < 128 and value.count(b"\r") <= 1)
+                assert action != "write" or not (is_refused[0] and b"CPIN=" in value)
+            is_refused[0] = is_refused[0] or machine.pin_refused
+        assert machine.signal is None or -113 <= machine.signal <= -51
+        assert len(machine._buffer) <= 128 and len(machine._lines) <= 4
+
+    seeds = [b"\r\nOK\r\n", b"\r\n+CPIN: READY\r\n\r\nOK\r\n", b"+CPIN: SIM PIN\r\nOK\r\n",
+             b"+CSQ: 21,99\r\nOK\r\n", b"+CEREG: 0,1\r\nOK\r\n", b"CONNECT 115200\r\n",
+             b"+CME ERROR: 16\r\n", b"*ATREADY: 1\r\n", b"NO CARRIER\r\n"]  # fmt: skip
+    return call, seeds
+
+
 TARGETS = {
     "frame": frame,
     "msgpack": msgpack,
@@ -326,4 +358,5 @@ TARGETS = {
     "mqtt": mqtt,
     "release": release,
     "console": console,
+    "modem": modem,
 }

@@ -253,3 +253,56 @@ def test_the_commands(tmp_path):
     assert run("vehicle", "v-two", "--dir", tmp_path / "absent").exit_code == 1
     assert run("vehicle", "v-two").exit_code == 2
     assert run("vehicle", "v-two", "--dir", tmp_path, "--tls-cert", "x").exit_code == 2
+
+
+def test_a_vehicle_for_a_board_has_its_pins_and_its_ways_to_the_network(tmp_path):
+    provision.create_room(tmp_path / "room", {"host": "mqtt.example.org"})
+    (tmp_path / "nets.json").write_text('[{"ssid": "depot", "password": "a long key"}]')
+    (tmp_path / "sim.json").write_text('{"apn": "internet", "pin": "4711"}')
+    command = ["vehicle", "v-1", "--dir", str(tmp_path / "room"), "--board", "gateway-s3"]
+    ways = ["--wifi", str(tmp_path / "nets.json"), "--lte", str(tmp_path / "sim.json")]
+    done = CliRunner().invoke(app, [*command, *ways, "--out", str(tmp_path / "g.tar")])
+    assert done.exit_code == 0, done.output
+    assert "4711" not in done.output and "a long key" not in done.output
+    with tarfile.open(tmp_path / "g.tar") as tar:
+        written = json.load(tar.extractfile("config.json"))
+    assert written["gps"]["port"] == "uart1:18:17" and written["obd"]["port"] == "uart2:40:39"
+    assert written["journal"]["dir"] == "/journal"  # an ESP32's
+    assert written["inputs"] == {"ignition": "7", "panic": "!14", "power_fail": "!15"}
+    assert written["power"]["watchdog"] == "42"
+    uplink = config.check(written)["uplink"]
+    assert uplink["order"] == ["wifi", "lte"] and uplink["lte"]["port"] == "uart0:48:47"
+    assert uplink["lte"]["enable"] == "i2c:9:8:32:2" and uplink["lte"]["apn"] == "internet"
+
+
+def test_a_breadboard_without_the_cars_wires(tmp_path):
+    provision.create_room(tmp_path, {"host": "mqtt.example.org"})
+    command = ["vehicle", "v-1", "--dir", str(tmp_path), "--board", "devkit_s3", "--no-inputs"]
+    done = CliRunner().invoke(app, [*command, "--obd", "none", "--gps", "uart1:1:2"])
+    assert done.exit_code == 0, done.output
+    written = json.loads((tmp_path / "vehicles/v-1/config.json").read_text())
+    assert written["gps"]["port"] == "uart1:1:2" and written["obd"] is None
+    assert not {"inputs", "power", "uplink"} & set(written)
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        (["--board", "toaster"], "board toaster: there are devkit_esp32"),
+        (["--board", "devkit_esp32", "--lte", "sim"], "lte: no modem's port"),
+        (["--board", "gateway-s3", "--wifi", "sim"], "must hold a list of networks"),
+        (["--board", "gateway-s3", "--wifi", "short"], "uplink.wifi.networks[0].password must be"),
+        (["--board", "gateway-s3", "--lte", "nothing"], "nothing: No such file"),
+        (["--board", "gateway-s3", "--lte", "text"], "text is no JSON"),
+    ],
+)
+def test_a_vehicle_for_a_board_that_cannot_be(tmp_path, options, text):
+    provision.create_room(tmp_path / "room", {"host": "mqtt.example.org"})
+    (tmp_path / "sim").write_text('{"apn": "internet"}')
+    (tmp_path / "short").write_text('[{"ssid": "depot", "password": "hunter2"}]')
+    (tmp_path / "text").write_text("apn=internet")
+    words = [str(tmp_path / w) if options[i - 1] in ("--lte", "--wifi") else w
+             for i, w in enumerate(options)]  # fmt: skip
+    done = CliRunner().invoke(app, ["vehicle", "v-1", "--dir", str(tmp_path / "room"), *words])
+    assert done.exit_code == 1 and text in done.output and "hunter2" not in done.output
+    assert not (tmp_path / "room/vehicles/v-1").exists()

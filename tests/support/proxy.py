@@ -16,6 +16,7 @@ class Proxy:
         self._is_silent = threading.Event()
         self._is_over = threading.Event()
         self._pairs = []
+        self._ended = []  # of one end's, while silent: the other end must not learn of it
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -24,10 +25,10 @@ class Proxy:
 
     def come_back(self):
         """New connections pass; those from before are gone, as behind a mobile network's NAT."""
-        for pair in self._pairs:
+        for pair in self._pairs + self._ended:
             for s in pair:
                 s.close()
-        self._pairs = []
+        self._pairs, self._ended = [], []
         self._is_silent.clear()
 
     def _run(self):
@@ -61,10 +62,14 @@ class Proxy:
                 sink.sendall(data)
         except OSError:
             data = b""
-        if not data and not self._is_silent.is_set() and pair in self._pairs:
-            self._pairs.remove(pair)
-            for s in pair:
-                s.close()
+        if data or pair not in self._pairs:
+            return
+        self._pairs.remove(pair)
+        if self._is_silent.is_set():
+            self._ended.append(pair)
+            return
+        for s in pair:
+            s.close()
 
     def close(self):
         self._is_over.set()

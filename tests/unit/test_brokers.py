@@ -57,3 +57,17 @@ def test_it_returns_to_the_better_one_and_ever_more_seldom_in_vain():
     brokers.failed("peer", 4 * first)
     brokers.choose(4 * first)
     assert brokers.return_due(4 * first, 5 * first)
+
+
+def test_another_way_to_the_network_forgives_what_was_the_ways_fault_alone():
+    brokers = Brokers(2, longest)
+    brokers.choose(0)
+    brokers.failed("refused", 0)
+    for now in (0, 5000, 20000):
+        assert brokers.choose(now) == 1
+        brokers.failed("network", now)
+    assert brokers.choose(20001) is None
+    brokers.way_found(20001)
+    assert brokers.choose(20001) == 1  # the first has refused us: its 30 s are not over
+    brokers.failed("network", 20001)
+    assert brokers.choose(21001) == 1  # and the other's back-off begins anew

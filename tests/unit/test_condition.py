@@ -133,7 +133,7 @@ def test_settings():
 def test_configuration():
     def checked(**values):
         group = config.SCHEMA["obd"].group
-        return config._group(group, dict({"port": "/dev/ttyUSB0"}, **values), "obd.")
+        return config.check_group(group, dict({"port": "/dev/ttyUSB0"}, **values), "obd.")
 
     assert checked() == dict(OBD)
     assert checked(signals=["rpm"], set_baud=None)["set_baud"] is None

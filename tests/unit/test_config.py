@@ -152,7 +152,7 @@ def test_an_unknown_key_is_named_with_those_that_are_known():
     )
     assert error(changed("speed", 1)) == (
         "unknown key speed; known are console, gps, inputs, journal, keys, mqtt, obd, orders, "
-        "power, reporting, time, update, vehicle"
+        "power, reporting, time, update, uplink, vehicle"
     )
     for path in ("keys.x", "mqtt.x", "mqtt.tls.x", "obd.x", "inputs.x", "journal.x", "time.x"):
         assert error(changed(path, 1)).startswith("unknown key %s; known are " % path)
@@ -354,3 +354,18 @@ def test_a_file_that_cannot_be_used_is_named():
         raise AssertionError("no error")
     except ConfigError as e:
         assert str(e) == "configuration /nowhere/config.json cannot be read: error 2"
+
+
+def test_a_uart_of_a_chip_has_one_user():
+    raw = changed("gps", {"port": "uart1:18:17"})
+    raw["obd"] = {"port": "uart1:40:39"}
+    assert error(raw) == "obd.port: uart1 is that of gps.port"
+    raw["obd"] = {"port": "uart2:40:39"}
+    raw["uplink"] = {"order": ["lte"], "lte": {"port": "uart2:48:47"}}
+    assert error(raw) == "uplink.lte.port: uart2 is that of obd.port"
+    raw["uplink"]["lte"]["port"] = "uart0:48:47"
+    config.check(raw)
+    raw["console"] = {"port": "uart0:44:43"}
+    assert error(raw) == "uplink.lte.port: uart0 is that of console.port"
+    raw["console"] = {"port": "usb"}
+    config.check(raw)

@@ -220,7 +220,8 @@ def test_what_would_hand_the_vehicle_over_is_never_set():
         "mqtt.tls", "mqtt.tls.ca", "mqtt.tls.key", "mqtt.brokers", "gps.port", "gps.gpsd",
         "gps.gpsd.host", "obd.port", "inputs", "inputs.panic", "inputs.off_duty", "orders.role",
         "update", "update.keys", "console.port", "console.socket", "console.technicians",
-        "power.battery", "power.watchdog",
+        "power.battery", "power.watchdog", "uplink", "uplink.order", "uplink.wifi.networks",
+        "uplink.lte.pin", "uplink.lte.apn",
     )  # fmt: skip
     for key in keys:
         assert key + " is not set from afar" in refusal(changed, {}, {key: "x"}, None)
@@ -237,7 +238,9 @@ def texts(group, prefix=""):
         if isinstance(rule, (dict, config.Optional)):
             inner = rule if isinstance(rule, dict) else rule.group
             yield from texts(inner, prefix + key + ".")
-        elif rule.kind in ("str", "brokers", "technicians") and not rule.choices:
+        elif rule.kind in ("brokers", "groups", "uplink") or (
+            rule.kind == "str" and not rule.choices
+        ):
             yield prefix + key
 
 

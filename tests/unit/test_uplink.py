@@ -73,7 +73,7 @@ class Rig:
         port.mqtt_client = self.make
         try:
             self.uplink._take_events(now)
-            for action in self.car.link.poll(now):
+            for action in self.uplink._due(now):
                 self.uplink._do(action, now)
         finally:
             port.mqtt_client = real
@@ -133,3 +133,35 @@ def test_what_goes_over_the_wire_is_spent():
     rig.clients[0].events = [("message", TOPIC + "x", bytes(50))]
     rig.turn(2)
     assert rig.budget.spent - before == len(TOPIC) + 1 + 50 + 11 + 104
+
+
+def test_without_a_way_to_the_network_nothing_is_tried_and_with_a_new_one_at_once():
+    rig = Rig()
+    rig.turn(0)
+    rig.turn(1)
+    rig.now = 2000
+    rig.uplink.cut()
+    assert rig.clients[0].done[-1] == "abort" and rig.car.link.causes == {"way": 1}
+    rig.uplink.cut()  # nothing is there any more
+    for now in (3000, 60000, 600000):
+        rig.turn(now)
+    assert len(rig.clients) == 1 and rig.car.link.state == WAITING
+    rig.now = 600001
+    rig.uplink.mend()
+    rig.turn(600001)
+    assert len(rig.clients) == 2
+
+
+def test_a_new_way_does_not_wait_for_the_old_ones_back_off():
+    rig = Rig()
+    for now in range(0, 60000, 1000):
+        rig.turn(now)
+        rig.clients[-1].events = [("closed", "network")] if rig.clients else []
+    tried = len(rig.clients)
+    rig.turn(60000)
+    assert rig.car.link.state == WAITING and rig.car.link.wake(60000) > 0
+    rig.now = 60001
+    rig.uplink.cut()
+    rig.uplink.mend()
+    rig.turn(60001)
+    assert len(rig.clients) == tried + 1

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools import provision
+from tools import boards, provision
 from tools.provision import broker as brokers
 from tools.provision import bundle, keys
 from tools.provision.files import vehicle_folder
@@ -27,6 +27,7 @@ Passphrase = Annotated[
         help="File with the authority's passphrase, if it has one.",
     ),
 ]
+_NONE = "none"  # where a board would have one
 Json = Annotated[bool, typer.Option("--json", help="As JSON lines.")]
 Days = Annotated[int, typer.Option(min=1, max=7300, help="How long the certificate is good.")]
 Out = Annotated[Path | None, typer.Option(help="Pack the gateway's files as this .tar, too.")]
@@ -99,9 +100,29 @@ def vehicle(
         str | None,
         typer.Option(help="pi (PEM files) or esp32 (DER files); default: to be run here."),
     ] = None,
-    gps: Annotated[str | None, typer.Option(help="Serial port of the GPS receiver.")] = None,
+    board: Annotated[
+        str | None,
+        typer.Option(help="An ESP32 board: its serial ports, inputs, modem; --target esp32."),
+    ] = None,
+    inputs: Annotated[
+        bool, typer.Option(help="With --board: the car's wires are on its inputs.")
+    ] = True,
+    wifi: Annotated[
+        Path | None,
+        typer.Option(help='File with networks: [{"ssid": …, "password": …}, …], the best first.'),
+    ] = None,
+    lte: Annotated[
+        Path | None,
+        typer.Option(help='File with the SIM: {"apn": …, "pin": …}; keys of `uplink.lte`.'),
+    ] = None,
+    gps: Annotated[
+        str | None,
+        typer.Option(help="Serial port of the GPS receiver; none: without, whatever --board."),
+    ] = None,
     gps_baud: Annotated[int, typer.Option()] = 9600,
-    obd: Annotated[str | None, typer.Option(help="Serial port of the OBD adapter.")] = None,
+    obd: Annotated[
+        str | None, typer.Option(help="Serial port of the OBD adapter, or none.")
+    ] = None,
     obd_baud: Annotated[int, typer.Option()] = 38400,
     journal: Annotated[str | None, typer.Option(help="Folder of the journal, there.")] = None,
     install_dir: Annotated[
@@ -148,15 +169,24 @@ def vehicle(
 
     Example: patrol provision vehicle v-k3n5qw2a --dir room --gps /dev/ttyAMA0 --obd /dev/rfcomm0
 
-    Example: patrol provision vehicle --dir room --target esp32 --gps 2 --out gateway.tar
-    """
+    Example: patrol provision vehicle --dir room --target esp32 --gps uart1:18:17 --out gateway.tar
+
+    Example: patrol provision vehicle --dir room --board gateway-s3 --wifi nets.json --out gateway.tar
+    """  # noqa: E501 one line to copy
     with told():
+        pins = _board(board)
+        if pins is not None:
+            target, gps, obd = target or "esp32", gps or pins.gps, obd or pins.obd
         mqtt = _broker(broker_host, broker_port, username, password_file, tls_ca, tls_cert, tls_key)
         name, path = provision.create_vehicle(
             folder,
             name,
-            gps=(gps, gps_baud) if gps else None,
-            obd=(obd, obd_baud) if obd else None,
+            gps=(gps, gps_baud) if gps not in (None, _NONE) else None,
+            obd=(obd, obd_baud) if obd not in (None, _NONE) else None,
+            board=pins,
+            has_inputs=inputs,
+            networks=_json_file(wifi, list),
+            lte=_json_file(lte, dict),
             journal=journal,
             mqtt=mqtt,
             target=target,
@@ -374,6 +404,29 @@ def _cell(value):
         return ", ".join(map(str, value)) or "-"
     text = "-" if value is None else str(value)
     return text.split("T")[0] if text.endswith("Z") else text  # the day will do
+
+
+def _board(name):
+    try:
+        return None if name is None else boards.find(name)
+    except boards.BoardError as error:
+        raise provision.ProvisionError(str(error)) from None
+
+
+def _json_file(path, kind):
+    """What a file with secrets holds; they are not given as options, which others can see."""
+    if path is None:
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise provision.ProvisionError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise provision.ProvisionError(f"{path} is no JSON: {error}") from None
+    if not isinstance(found, kind):
+        what = "a list of networks" if kind is list else "an object"
+        raise provision.ProvisionError(f"{path} must hold {what}")
+    return found
 
 
 def _broker(host, port, username, password_file, ca, cert, key):

@@ -42,6 +42,10 @@ def create_vehicle(
     release=None,
     console=None,
     technicians=None,
+    board=None,
+    has_inputs=True,
+    networks=None,
+    lte=None,
 ):
     """Adds a vehicle to room.json and writes `folder`/vehicles/<id>/.
 
@@ -52,7 +56,9 @@ def create_vehicle(
     default `folder`/update-keys where there is one; hardware: what a release must name, default by
     the target; release: folder of a verified one that it leaves the bench with; console: keys of
     `console` beside what the target has; technicians: names of those who may log in there, None for
-    all that the room has. Returns (id, path of the config).
+    all that the room has. board: of tools/boards.py: what is not said is as its pins are;
+    has_inputs: the car's wires are on them. networks: rows of `uplink.wifi.networks`; lte: keys of
+    `uplink.lte`, beside the board's. Returns (id, path of the config).
     """
     vehicle = vehicle or suggest_id()
     if not room_keys.VEHICLE.fullmatch(vehicle):
@@ -60,7 +66,7 @@ def create_vehicle(
     own = vehicle_folder(folder, vehicle)
     form, install_dir, journal = _places(own, target, install_dir, journal)
     admitted = people.chosen(folder, technicians)
-    moduli, update = _update(folder, target, install_dir, update_keys, hardware)
+    moduli, update = _update(folder, target, install_dir, update_keys, hardware, board)
     if release is not None and update is None:
         raise ProvisionError("a gateway with slots wants update keys (--update-keys)")
     with changing(folder) as (raw, room):
@@ -75,6 +81,8 @@ def create_vehicle(
             "gps": None if gps is None else {"port": str(gps[0]), "baud": gps[1]},
             "obd": None if obd is None else {"port": str(obd[0]), "baud": obd[1]},
             "journal": {"dir": journal},
+            **_wiring(board, has_inputs),
+            **_uplink(board, networks, lte),
         }
         is_certified = authority is not None and config["mqtt"]["tls"] is None
         if is_certified:
@@ -147,13 +155,37 @@ def _places(own, target, install_dir, journal):
     return rules.form, str(install_dir or rules.install_dir), str(journal or rules.journal)
 
 
-def _update(folder, target, install_dir, update_keys, hardware):
+def _wiring(board, has_inputs):
+    """Groups of the configuration that are the board's own."""
+    found = {}
+    if board is not None and has_inputs:
+        found["inputs"] = board.inputs
+    if board is not None and board.power:
+        found["power"] = board.power
+    return found
+
+
+def _uplink(board, networks, lte):
+    """`uplink` of an ESP32's configuration: Wi-Fi first, as it costs nothing."""
+    ways = {}
+    if networks is not None:
+        ways["wifi"] = {"networks": networks}
+    if lte is not None:
+        modem = board.modem if board is not None else None
+        if modem is None and "port" not in lte:
+            raise ProvisionError("lte: no modem's port: name a board that has one, or `port`")
+        ways["lte"] = {**(modem or {}), **lte}
+    return {"uplink": {"order": list(ways), **ways}} if ways else {}
+
+
+def _update(folder, target, install_dir, update_keys, hardware, board):
     """(the moduli of the update keys, `update` of the configuration), both None without keys."""
     default = Path(folder) / bundle.KEYS_FOLDER
     if update_keys is None and not default.is_dir():
         if hardware is not None:
             raise ProvisionError(f"hardware {hardware}: no update keys (--update-keys)")
         return None, None
+    hardware = hardware or (board.name if board else None)
     hardware = hardware or (bundle.TARGETS[target].hardware if target else None)
     if hardware is None:
         if update_keys is None:

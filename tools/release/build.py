@@ -54,7 +54,9 @@ TARGETS = {
     "pi": Target(("pi",), False, _BOOT),
     "esp32": Target((), True, (*_CPYTHON, *_LINUX, *_BOOT, "agent/port/unix.py")),
     # MicroPython on a PC: to try a release before it goes to a chip.
-    "unix": Target(("unix",), True, (*_CPYTHON, *_BOOT, "agent/port/esp32.py")),
+    "unix": Target(
+        ("unix",), True, (*_CPYTHON, *_BOOT, "agent/port/esp32.py", "agent/port/esp32_net.py")
+    ),
 }
 
 

@@ -1,5 +1,7 @@
 """Pins for the plain ESP32 development board (ESP32-WROOM-32, 38 pins): modules on a breadboard.
 
+The pins are on the headers of Espressif's ESP32-DevKitC V4, by its user guide (esp-idf,
+hw-reference/esp32/get-started-devkitc), and leave its flash alone.
 Not for a WROVER: its PSRAM takes GPIO 16 and 17. GPIO 34, 35, 36, 39 are inputs without pull-ups.
 """
 
@@ -37,5 +39,6 @@ GPS_PORT = "uart2:16:17"
 OBD_PORT = "uart1:26:27"
 MODEM_PORT = None  # UART0 is the console; use Wi-Fi
 INPUTS = {"ignition": "34", "panic": "!39", "siren": "32", "light_bar": "33"}
+MODEM = None
 
 ROM_BYTES = 0x50000  # of the ROM partition, where a release's modules run in place (docs/memory.md)

@@ -1,7 +1,9 @@
 """Pins for any ESP32-S3 development board with octal PSRAM (N8R8, N16R8): modules on a breadboard.
 
 The same GPIOs as on the project's gateway wherever the board leads them out, so that a car's wiring
-can be tried on it. GPIO 48 (38 on some boards) drives the board's own lamp and stays free.
+can be tried on it. GPIO 48 (38 on some boards) drives the board's own lamp and stays free. The pins
+are on the headers of Espressif's ESP32-S3-DevKitC-1, by its user guide (esp-idf,
+hw-reference/esp32s3/user-guide-devkitc-1).
 """
 
 NAME = "devkit-s3"
@@ -41,5 +43,6 @@ GPS_PORT = "uart1:18:17"
 OBD_PORT = "uart2:40:39"
 MODEM_PORT = "uart0:42:41"
 INPUTS = {"ignition": "7", "panic": "!14", "siren": "6", "light_bar": "15"}
+MODEM = {"port": "uart0:42:41"}  # a module with a key or a reset of its own: add its pins
 
 ROM_BYTES = 0x50000  # of the ROM partition, where a release's modules run in place (docs/memory.md)

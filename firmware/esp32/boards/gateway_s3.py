@@ -74,6 +74,15 @@ OBD_PORT = "uart2:40:39"
 MODEM_PORT = "uart0:48:47"
 INPUTS = {"ignition": "7", "panic": "!14", "power_fail": "!15"}
 
+# As the agent's configuration writes it, group `uplink.lte`: the card's supply and its reset are
+# pins of the expander. V5_EN, which feeds that supply, is not among them: it feeds more than that.
+MODEM = {
+    "port": "uart0:48:47",
+    "enable": "i2c:9:8:32:2",
+    "reset": "!i2c:9:8:32:3",
+    "pulse_ms": 500,
+}
+
 # Voltage at the pin x BATTERY_NUMERATOR / BATTERY_DENOMINATOR = battery (1 M over 91 k).
 BATTERY_NUMERATOR = 1091
 BATTERY_DENOMINATOR = 91

@@ -37,6 +37,10 @@ def emulate_gateway(
     pin: Annotated[
         list[str] | None, typer.Option(help="Level of an input, as 7=1; once for each.")
     ] = None,
+    air: Annotated[
+        Path | None,
+        typer.Option(help="File that says what its Wi-Fi and modem reach (network.py)."),
+    ] = None,
     heap: Annotated[str, typer.Option(help="MicroPython's heap.")] = "512K",
     console: Annotated[
         Path | None,
@@ -63,6 +67,7 @@ def emulate_gateway(
             "uarts": _pairs(uart, str),
             "pins": _pairs(pin, int),
             "cut": [[int(n), q] for n, q in _pairs([cut], int).items()][0] if cut else None,
+            "air": str(air.absolute()) if air else None,
         }
     except ValueError as error:
         raise _failed(str(error), _USAGE) from None

@@ -4,7 +4,7 @@
 
 OPTIONS: a file with   {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1},
                         "cause": N, "memory": FILE, "rom": [AT, SIZE] or null,
-                        "wire": DESCRIPTOR, "cut": [N, Q] or null}
+                        "wire": DESCRIPTOR, "cut": [N, Q] or null, "air": FILE or null}
 
 FLASH is there for whoever looks for it among the processes.
 
@@ -121,6 +121,12 @@ def main(options):
     )
     sys.modules["machine"] = sys.modules["esp32"] = board
     sys.modules["sys"] = Sys()
+    if options.get("air"):
+        import network  # beside this file, where sys.path begins
+
+        network.setup(_HOST + options["air"])
+        sys.modules["network"] = network
+        sys.modules["socket"] = network.Socket()
     partition = Partition(
         options["flash"], options["at"], options["size"], options["cut"], lambda: board.end("cut")
     )
