@@ -22,6 +22,7 @@ from agent.condition import Condition
 from agent.console import entry
 from agent.const import const
 from agent.log import Log
+from agent.machine_clock import MachineClock
 from agent.ordering import Ordering
 from agent.positioning import Positioning
 from agent.recorder import Recorder
@@ -35,8 +36,6 @@ _INPUTS_MS = const(20)  # the inputs are looked at so often: a panic press waits
 _REOPEN_MS = const(3000)  # a serial port that is not there is tried again so often
 _RESTART_MS = const(1000)  # a task that failed is started again after that long
 _MOVING = const(300)  # cm/s by GPS from which on the car cannot be asleep
-_RTC_MS = const(60000)  # the machine's own clock is looked at so often if nothing better is known
-_RTC_SET_MS = const(3600000)  # and set so often by GNSS
 KEY_SET = "room-keys"  # the file of `update/keyset.py`, which is imported when it is there
 _SPEED = signals.by_name("speed")
 
@@ -58,8 +57,7 @@ class App:
         self.inputs = Inputs()
         wired = _present(config["inputs"] or {})
         self._levels = port.Inputs(wired)
-        self._rtc = port.Rtc()
-        self._rtc_at = 0  # when it is looked at, or set, next
+        self._machine_clock = MachineClock(self.clock)
         kept = config["journal"]
         storage = port.Storage(kept["dir"])
         self.journal = Journal(
@@ -294,8 +292,7 @@ class App:
                 self.obd.ignition(self.inputs.level("ignition"))
             self._poll_records(now)
             self._keep(self.journal.poll, now)
-            if now >= self._rtc_at:
-                self._poll_rtc(now)
+            self._machine_clock.poll(now)
             if self.privacy:
                 self._poll_privacy(now)
             if self.settings and self.settings.is_pending:
@@ -326,17 +323,6 @@ class App:
         from agent import upkeep
 
         upkeep.poll_settings(self, now, self._event, self._fault)
-
-    def _poll_rtc(self, now):
-        """The machine's own clock tells the time while nobody else does, and is told it by GNSS."""
-        self._rtc_at = now + _RTC_MS
-        if self.clock.source() == records.SOURCE_GNSS:
-            self._rtc_at = now + _RTC_SET_MS
-            self._rtc.write(self.clock.utc(now))
-        elif not self.clock.is_known():
-            found = self._rtc.read()
-            if found:
-                self.clock.rtc(found[0], found[1], now)
 
     def _poll_records(self, now):
         """Batches that are due go out, and with them the newest position."""

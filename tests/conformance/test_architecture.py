@@ -46,6 +46,7 @@ LAYERS = (
         "agent.updating",
         "agent.powering",
         "agent.summary",
+        "agent.machine_clock",
     ),
     ("agent.changes", "agent.upkeep", "agent.starting"),
     ("agent.duties",),
