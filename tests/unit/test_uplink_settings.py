@@ -3,7 +3,7 @@ never a secret."""
 
 from agent import config
 from agent.config import ConfigError
-from agent.console.look import HIDDEN, hidden
+from agent.console.look_config import HIDDEN, hidden
 from agent.uplink_settings import check
 
 SECRET = "hunter2hunter2"
