@@ -1,10 +1,11 @@
 """Runs after boot.py, whose names it has: the agent of the chosen slot, and a reset when it ends in
-whatever way. How it ended is written down first (`slotstart.py`).
+whatever way. How it ended is written down first (`slotstart.py`). Without boot.py, from a package or
+frozen into a firmware, there are no slots, and nobody counts crashes.
 """
 
 import sys
 
-if sys.platform == "esp32":
+if "starts" in globals():
     import io
     import time
 
@@ -53,6 +54,16 @@ if sys.platform == "esp32":
     except BaseException as e:  # at the prompt, nobody would start it again
         sys.print_exception(e)
         _crashed(EXCEPTION, _traceback(e))
+    machine.reset()
+elif sys.platform == "esp32":
+    import machine
+
+    try:
+        from agent.__main__ import main
+
+        main(["--config", "/config.json"])
+    except BaseException as e:  # at the prompt, nobody would start it again
+        sys.print_exception(e)
     machine.reset()
 else:
     from agent.__main__ import main

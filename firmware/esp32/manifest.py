@@ -13,14 +13,17 @@ import os
 
 # What an ESP32 cannot import or has no use for, as tools/release/build.py has it.
 WITHOUT = (
+    "agent/gps/gpsd.py",
     "agent/obd/can_bus.py",
     "agent/obd/can_frames.py",
     "agent/obd/can_isotp.py",
     "agent/port/cpython.py",
+    "agent/port/inputs.py",
     "agent/port/kernel_clock.py",
     "agent/port/local.py",
     "agent/port/mqtt_paho.py",
     "agent/port/socketcan.py",
+    "agent/port/tcp.py",
     "agent/port/unix.py",
     "agent/update/rom.py",
 )
