@@ -29,7 +29,7 @@ def made(tmp_path_factory):
     shop = Shop(folder / "shop", "esp32", ("old",), "gateway-s3", is_mortal=False)
     bench = Bench(folder)
     bench.provision(update_keys=shop.people, hardware="gateway-s3", release=shop.releases["old"])
-    image = bench.firmware(layout="4MB")
+    image = bench.firmware(layout="4MB", is_rom=True)
     done = bench.flash("--firmware", image, "--bundle", bench.bundle,
                        "--image-only", folder / "gateway.bin", "--json")  # fmt: skip
     assert done.code == 0, done.error
@@ -67,6 +67,7 @@ def test_the_partition_is_shared_out_to_the_last_block(made):
     _, config, told = made
     assert sum(told["partition_kib"].values()) == told["vfs_size"] >> 10 == 2048
     assert told["partition_kib"]["the journal"] << 10 == config["journal"]["quota_bytes"]
+    assert told["rom_bytes"]  # beside the application, not in here
     assert config["journal"]["quota_bytes"] == told["journal_bytes"] >= 512 << 10
     agent = sum(told["agent_bytes"].values())
     assert agent < config["update"]["capacity_bytes"] < agent * 5 // 4

@@ -37,22 +37,39 @@ def made(layout, **options):
 
 
 @pytest.mark.parametrize("layout", ("4MB", "4MBplus"))
-def test_the_table_gets_a_partition_before_the_file_system(layout):
+def test_the_table_gets_a_partition_behind_the_application(layout):
+    """The file system loses nothing."""
     before = made(layout, is_rom=True)
     fw = firmware.with_rom(before, SIZE)
     again = firmware.parse(fw.data, "image")  # with the table's MD5
     assert again.partitions == fw.partitions
     place = firmware.rom_partition(fw.partitions)
-    assert (place.at, place.size, place.subtype) == (0x200000, SIZE, 0x8F)
+    assert (place.at, place.size, place.subtype) == (0x200000 - SIZE, SIZE, 0x8F)
     vfs = firmware.vfs_partition(fw.partitions, 4 << 20)
-    assert (vfs.at, vfs.end) == (0x200000 + SIZE, 4 << 20)
-    assert [p for p in fw.partitions if p.name not in ("romfs", "vfs")] == [
-        p for p in before.partitions if p.name != "vfs"
+    assert (vfs.at, vfs.end) == (0x200000, 4 << 20)
+    app = next(p for p in fw.partitions if p.name == "factory")
+    assert (app.at, app.end) == (0x10000, place.at)
+    assert [p for p in fw.partitions if p.name not in ("romfs", "factory")] == [
+        p for p in before.partitions if p.name != "factory"
     ]
     table = firmware.TABLE_AT - fw.at
     assert fw.data[:table] == before.data[:table]
     assert fw.data[table + 0xC00 :] == before.data[table + 0xC00 :]
     assert firmware.with_rom(fw, 2 * SIZE) is fw  # it has one
+
+
+@pytest.mark.parametrize("layout", ("4MB", "4MBplus"))
+def test_where_the_application_leaves_no_room_the_file_system_gives_some(layout):
+    image = esp_firmware.firmware("esp32", layout, 1_950_000, is_rom=True)
+    before = firmware.parse(image, "image")
+    fw = firmware.with_rom(before, SIZE)
+    assert firmware.parse(fw.data, "image").partitions == fw.partitions
+    assert firmware.rom_partition(fw.partitions).at == 0x200000
+    vfs = firmware.vfs_partition(fw.partitions, 4 << 20)
+    assert (vfs.at, vfs.end) == (0x200000 + SIZE, 4 << 20)
+    assert [p for p in fw.partitions if p.name not in ("romfs", "vfs")] == [
+        p for p in before.partitions if p.name != "vfs"
+    ]
 
 
 def test_a_firmware_that_cannot_use_it_gets_none():
@@ -75,7 +92,7 @@ def flash(tmp_path_factory):
         "--firmware", image, "--bundle", bench.bundle, "--image-only", path, "--size", "4MB"
     )
     assert done.code == 0, done.error
-    assert f"ROM          {SIZE >> 10} KiB at 0x200000" in done.out
+    assert f"ROM          {SIZE >> 10} KiB at {0x200000 - SIZE:#x}" in done.out
     data = path.read_bytes()
     path.write_bytes((b"\xff" * 0x1000 + data).ljust(4 << 20, b"\xff"))
     return path

@@ -8,13 +8,14 @@ else is read from the image itself.
 
 import hashlib
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tools.flash import FlashError
 
 TABLE_AT = 0x8000  # of the flash; what CONFIG_PARTITION_TABLE_OFFSET is in all of MicroPython's
 TABLE_SIZE = 0xC00
 SECTOR = 4096
+_PAGE = 1 << 16  # of the chip's memory that flash is mapped into
 MAX_IMAGE = 32 << 20
 VFS = "vfs"
 ROM = "romfs"  # MicroPython's ports/esp32: of this name, type data, subtype 0x8f
@@ -176,24 +177,49 @@ def rom_partition(partitions):
 
 
 def with_rom(fw, size):
-    """The same Firmware with a ROM partition of `size` bytes before the file system, where it can
-    use one: it has the code for it, and no such partition by itself. The table is data beside
-    loader and application, and covered by neither's hash."""
+    """The same Firmware with a ROM partition of `size` bytes, where it can use one: it has the code
+    for it, and no such partition by itself. It takes what the application leaves of its own
+    partition, where that is enough, else the beginning of the file system's. The table is data
+    beside loader and application, and covered by neither's hash."""
     is_able = _ROM_CODE in fw.data
     if not size or not is_able or rom_partition(fw.partitions):
         return fw
+    rows = _behind_application(fw, size) or _before_files(fw, size)
+    if rows is None:
+        return fw
+    place = TABLE_AT - fw.at
+    old = fw.data[place : place + TABLE_SIZE]
+    data = fw.data[:place] + table_bytes(rows, old) + fw.data[place + TABLE_SIZE :]
+    return Firmware(fw.path, fw.chip, fw.at, data, rows, fw.version)
+
+
+def _behind_application(fw, size):
+    """The rows with the ROM partition at the end of the application's, or None."""
+    apps = [p for p in fw.partitions if p.kind == _APP]
+    app = apps[0]
+    at = (app.end - size) // _PAGE * _PAGE
+    used = image_size(fw.data, app.at - fw.at, fw.path, "application")
+    if len(apps) > 1 or app.at + used > at:
+        return None
+    rows = []
+    for p in fw.partitions:
+        rows.append(replace(p, size=at - p.at) if p is app else p)
+        if p is app:
+            rows.append(Partition(ROM, _DATA, _ROM_SUBTYPE, at, app.end - at))
+    return rows
+
+
+def _before_files(fw, size):
+    """The rows with the ROM partition before a smaller file system, or None."""
     vfs = next((p for p in fw.partitions if p.name == VFS), None)
     at = vfs.at if vfs else max(p.end for p in fw.partitions)
     rows = [p for p in fw.partitions if p is not vfs]
     rows.append(Partition(ROM, _DATA, _ROM_SUBTYPE, at, size))
     if vfs:
         if vfs.size - size < 2 * SECTOR:
-            return fw
+            return None
         rows.append(Partition(VFS, vfs.kind, vfs.subtype, at + size, vfs.size - size))
-    place = TABLE_AT - fw.at
-    old = fw.data[place : place + TABLE_SIZE]
-    data = fw.data[:place] + table_bytes(rows, old) + fw.data[place + TABLE_SIZE :]
-    return Firmware(fw.path, fw.chip, fw.at, data, rows, fw.version)
+    return rows
 
 
 def table_bytes(partitions, old):
