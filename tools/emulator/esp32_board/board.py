@@ -1,12 +1,16 @@
 """Runs under MicroPython as the modules `machine` and `esp32` of an emulated board.
 
-`setup(uarts, levels, cause, memory)`: {UART's number: path of a terminal}, {GPIO: level}; how the
-board was started, and the file that stands for the RTC's memory: it outlives deep sleep alone.
+`setup(uarts, levels, cause, memory, wire)`: {UART's number: path of a terminal}, {GPIO: level}; how
+the board was started; the file that stands for the RTC's memory, which a power cut alone erases;
+the descriptor on which `command.py` hears what the board does to itself:
+
+    watchdog MS     it is to be reset unless this comes again within that time
+    reset           now
+    sleep MS        and started again after it; 0: never
+    cut             its power has failed
 """
 
 import io
-import json
-import sys
 import termios
 import time
 
@@ -18,10 +22,6 @@ _RATES = {
     230400: 0o10003, 460800: 0o10004, 500000: 0o10005, 921600: 0o10007,
 }  # fmt: skip
 _YEAR_2000 = 946684800
-# Exit codes: start the board again, at once or when its sleep is over.
-RESET = 75
-ASLEEP = 76
-
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 EXT0_WAKE, EXT1_WAKE, TIMER_WAKE = 2, 3, 4
 WAKEUP_ALL_LOW, WAKEUP_ANY_HIGH = False, True
@@ -32,10 +32,22 @@ _levels = {}
 _started = {}
 
 
-def setup(uarts, levels, cause, memory):
+def setup(uarts, levels, cause, memory, wire):
     _uarts.update(uarts)
     _levels.update(levels)
     _started.update({"cause": cause, "memory": memory})
+    _started["wire"] = open(wire, "wb")  # noqa: SIM115 open as long as the board runs
+
+
+def tell(text):
+    _started["wire"].write(text + "\n")
+
+
+def end(text):
+    """What ends the board is nothing that code could catch: it is ended from outside."""
+    tell(text)
+    while True:
+        time.sleep(1)
 
 
 class UART(io.IOBase):
@@ -100,7 +112,6 @@ class RTC:
     """In the year 2000 at each start, as after a power cut."""
 
     _ahead = _YEAR_2000 - time.time()
-    _memory = ""
 
     def datetime(self, value=None):
         if value is not None:
@@ -112,25 +123,31 @@ class RTC:
         return (t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0)
 
     def memory(self, data=None):
+        path = _started["memory"]
         if data is None:
-            if _started["cause"] != DEEPSLEEP_RESET:
+            try:
+                with open(path, "rb") as f:
+                    return f.read()
+            except OSError:
                 return b""
-            with open(_started["memory"]) as f:
-                return json.load(f)["memory"].encode()
-        RTC._memory = bytes(data).decode()
+        with open(path, "wb") as f:
+            f.write(data)
         return None
 
 
 class WDT:
+    """One for the board; a second one sets another time. Nothing stops it."""
+
     def __init__(self, timeout):
-        pass
+        _started["timeout"] = timeout
+        self.feed()
 
     def feed(self):
-        pass
+        tell("watchdog %d" % _started["timeout"])
 
 
 def reset():
-    sys.exit(RESET)
+    end("reset")
 
 
 def reset_cause():
@@ -143,9 +160,7 @@ def wake_reason():
 
 
 def deepsleep(ms=0):
-    with open(_started["memory"], "w") as f:
-        json.dump({"ms": ms, "memory": RTC._memory}, f)
-    sys.exit(ASLEEP)
+    end("sleep %d" % ms)
 
 
 def wake_on_ext0(pin, level):

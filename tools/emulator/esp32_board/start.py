@@ -1,7 +1,12 @@
 """Runs under MicroPython: an ESP32's start, from a flash file.
 
-    micropython start.py {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1},
-                          "cause": N, "memory": FILE, "rom": [AT, SIZE] or null}
+    micropython start.py OPTIONS FLASH
+
+OPTIONS: a file with   {"flash": FILE, "at": N, "size": N, "uarts": {"1": PATH}, "pins": {"7": 1},
+                        "cause": N, "memory": FILE, "rom": [AT, SIZE] or null,
+                        "wire": DESCRIPTOR, "cut": [N, Q] or null}
+
+FLASH is there for whoever looks for it among the processes.
 
 What the firmware does before boot.py: the partition is mounted at "/", by the parameters that
 MicroPython finds itself; boot.py and main.py run in one namespace.
@@ -20,11 +25,16 @@ _HOST = "/host"  # where this machine's files are
 
 
 class Partition:
-    """The block device of a partition, over the flash file. A write clears bits only."""
+    """The block device of a partition, over the flash file. A write clears bits only.
 
-    def __init__(self, path, at, size):
+    cut: (number of the write or erase that the power fails in, quarters of it that are done), or
+    None; on_cut(): called then, does not return."""
+
+    def __init__(self, path, at, size, cut=None, on_cut=None):
         self._file = open(path, "r+b")  # noqa: SIM115 open as long as the board runs
         self._at, self._size = at, size
+        self._cut, self._on_cut = cut, on_cut
+        self._writes = 0
 
     def readblocks(self, block, buffer, offset=0):
         self._file.seek(self._at + block * _BLOCK + offset)
@@ -36,9 +46,16 @@ class Partition:
         at = self._at + block * _BLOCK + (offset or 0)
         self._file.seek(at)
         old = int.from_bytes(self._file.read(len(buffer)), "big")
-        self._file.seek(at)
         both = old & int.from_bytes(bytes(buffer), "big")
-        self._file.write(both.to_bytes(len(buffer), "big"))
+        self._write(at, both.to_bytes(len(buffer), "big"))
+
+    def _write(self, at, data):
+        is_last = self._cut and self._writes == self._cut[0]
+        self._writes += 1
+        self._file.seek(at)
+        self._file.write(data[: len(data) * self._cut[1] // 4] if is_last else data)
+        if is_last:
+            self._on_cut()
 
     def ioctl(self, operation, argument):
         if operation == _COUNT:
@@ -46,8 +63,7 @@ class Partition:
         if operation == _SIZE:
             return _BLOCK
         if operation == _ERASE:
-            self._file.seek(self._at + argument * _BLOCK)
-            self._file.write(_ERASED)
+            self._write(self._at + argument * _BLOCK, _ERASED)
         return 0
 
 
@@ -101,10 +117,13 @@ def main(options):
         dict([(int(n), level) for n, level in options["pins"].items()]),
         options["cause"],
         _HOST + options["memory"],
+        options["wire"],
     )
     sys.modules["machine"] = sys.modules["esp32"] = board
     sys.modules["sys"] = Sys()
-    partition = Partition(options["flash"], options["at"], options["size"])
+    partition = Partition(
+        options["flash"], options["at"], options["size"], options["cut"], lambda: board.end("cut")
+    )
     rom = _map_rom(options["flash"], *options["rom"]) if options["rom"] else []
     vfs.umount("/")
     vfs.mount(vfs.VfsPosix("/"), _HOST)
@@ -118,4 +137,6 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    with open(sys.argv[1]) as f:
+        options = json.load(f)
+    main(options)
