@@ -22,13 +22,18 @@ class Refused(Exception):
     """The configuration cannot be used; the text says why."""
 
 
+class Mended(Exception):
+    """Settings on trial may have been why the agent crashed, and are given up: it is to be tried
+    as a whole before the minimal boot."""
+
+
 class Wiped(Exception):
     """The vehicle's secrets are gone: it must not be started again."""
 
 
-def _configuration(path):
+def _configuration(path, is_minimal):
     """(checked configuration, Settings that are on trial or untold, or None). What checks it
-    leaves the memory again: 20 KB of a chip's heap."""
+    leaves the memory again: 20 KB of a chip's heap. Raises Mended."""
     from agent import config
 
     try:
@@ -37,6 +42,8 @@ def _configuration(path):
         names = storage.names()
         if _WIPE in names:
             _erase(path, checked, storage)
+        if is_minimal:
+            return _reduced(path, storage if _SETTINGS in names else None)
         if _SETTINGS in names:
             return _with_settings(path, checked, storage)
         return checked, None
@@ -66,6 +73,30 @@ def _with_settings(path, provisioned, storage):
     if settings.fault:
         _error("agent: %s" % settings.fault)
     return checked, settings if settings.is_pending else None
+
+
+def _reduced(path, storage):
+    """The same for the minimal boot. storage: where there are settings, else None."""
+    from agent.starting import reduced
+
+    settings = None
+    if storage:
+        from agent.settings import Settings
+
+        settings = Settings(storage)
+        if settings.trial is not None:
+            settings.give_up("crashed")
+            raise Mended
+    return reduced(path, settings), settings if settings and settings.is_pending else None
+
+
+def _starting(options):
+    """What looks after crashes, or None: 4 KB of a chip's heap that few starts need."""
+    if options["crashes"] is None:
+        return None
+    from agent.starting import Starting
+
+    return Starting(options["crashes"], options["minimal"])
 
 
 def _erase(path, config, storage):
@@ -121,6 +152,23 @@ async def _print_status(app, seconds):
         await asyncio.sleep(seconds)
 
 
+def _prepared(options):
+    """The App, with what the start's options and earlier runs want of it. Raises Refused, Wiped,
+    PortError."""
+    starting = _starting(options)
+    try:
+        config, settings = _configuration(options["config"], options["minimal"])
+    except Mended:
+        if starting:
+            starting.ended()
+        port.restart()
+    app = App(config, _error)
+    app.config_path = options["config"]
+    app.settings = settings
+    app.starting = starting
+    return app
+
+
 async def _run(app, options):
     await app.start()
     helpers = []
@@ -141,6 +189,8 @@ async def _run(app, options):
     if app.is_restarting:
         # From here: whoever waits for standard input to close would wait for ever.
         _print_summary(app)
+        if app.starting:
+            app.starting.ended()
         port.restart()
     if app.is_wiping:
         _erase(app.config_path, app.config, app.journal.storage)
@@ -155,16 +205,14 @@ def _print_summary(app):
     _print_json({"summary": summary})
 
 
-def main(argv):
-    """Exit code: 0, 1 when it failed, 2 for wrong use, 78 when its secrets were erased by order."""
+def main(argv, why=None):
+    """Exit code: 0, 1 when it failed, 2 for wrong use, 78 when its secrets were erased by order.
+    why: a list that takes the reason of a failure."""
     options = _options(argv)
     if isinstance(options, int):
         return options
     try:
-        config, settings = _configuration(options["config"])
-        app = App(config, _error)
-        app.config_path = options["config"]
-        app.settings = settings
+        app = _prepared(options)
         try:
             asyncio.run(_run(app, options))
         except KeyboardInterrupt:
@@ -175,6 +223,8 @@ def main(argv):
         return _GONE
     except (Refused, port.PortError, KeyAgreementError) as e:
         _error("agent: %s" % e)
+        if why is not None:
+            why.append(str(e))
         return 1
     _print_summary(app)
     return 0

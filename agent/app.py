@@ -58,7 +58,6 @@ class App:
         self.inputs = Inputs()
         wired = _present(config["inputs"] or {})
         self._levels = port.Inputs(wired)
-        self._watchdog = port.Watchdog(config["power"] and config["power"]["watchdog"])
         self._rtc = port.Rtc()
         self._rtc_at = 0  # when it is looked at, or set, next
         kept = config["journal"]
@@ -82,7 +81,7 @@ class App:
         self.ordering = Ordering(self, config["orders"]["role"], self._event, self._fault)
         self.uplink.on_order = self.ordering.take
         self.updating = self._updating(config) if config["update"] else None
-        self.settings = None  # of `settings.py`, while they are on trial or their outcome is untold
+        self.settings = self.starting = None  # where there is something for them to look after
         self.powering = self._powering(config["power"], wired) if config["power"] else None
         self.is_restarting = self.is_wiping = False
         self.session = None
@@ -146,6 +145,8 @@ class App:
         if self.powering:
             cause = self.powering.begin(cause, self.now())
         self._event("boot", self.session.boot, VERSION, port.NAME, cause)
+        if self.starting:
+            self.starting.tell(self, self._event, self._fault)
         if self.powering:
             self.powering.tell_cause(self._on_input, self.now())
         self.ordering.start(self.now())
@@ -181,6 +182,8 @@ class App:
 
     async def run(self):
         """Drives all parts until `stop()`."""
+        # Now: a chip reads a full journal for half a minute, which is the boot code's time.
+        self._watchdog = port.Watchdog((self.config["power"] or {}).get("watchdog"))
         self._spawn("tick", self._tick_task)
         self._spawn("inputs", self._inputs_task)
         self._spawn("link", self.uplink.run)
@@ -293,6 +296,8 @@ class App:
                 self._poll_privacy(now)
             if self.settings and self.settings.is_pending:
                 self._poll_settings(now)
+            if self.starting and self.starting.poll(self, now, self._fault):
+                self.starting = None
             if self._is_renewing or self.session.is_spent(now):
                 await self._new_session()
             self._watchdog.feed()

@@ -95,6 +95,9 @@ EVENT_CODES = {
     "power_fail": 67,  # 1 the supply fails, 0 it is back
     "input_stuck": 68,  # name of an input that is on for longer than anybody means it to be
     "console": 69,  # who, and what: login, logout, or a command that changes something
+    # What ended the last run, where nobody has ordered it (`agent/update/starts.py`).
+    "crash": 70,  # exception, watchdog, reset or ended; crashes in a row; slot; a traceback's end
+    "minimal_boot": 71,  # link, console and orders alone; crashes in a row; slot
 }
 # Those that go out at once and are lost last; all others are breadcrumbs.
 _ALERTS = (
@@ -115,6 +118,8 @@ _ALERTS = (
     "off_duty",
     "tamper",
     "power_fail",
+    "crash",
+    "minimal_boot",
 )
 
 

@@ -182,6 +182,12 @@ class Settings:
         self._keep({}, None, [ROLLED_BACK, why[:200]])
         return {}
 
+    def give_up(self, why):
+        """The trial is over before its time."""
+        if self.trial is not None:
+            self._is_running = False
+            self._back(why)
+
     def _back(self, why):
         self._keep(self.good, None, [ROLLED_BACK, why[:200]])
 

@@ -81,6 +81,13 @@ class Updating:
         """True while a release is fetched or on trial: the machine must not sleep."""
         return self._is_fetching or self.is_on_trial
 
+    def adopt(self):
+        """See Slots. Raises UpdateStorageError."""
+        if self._slots is None or not self._slots.adopt():
+            return False
+        self._tell(*self._slots.order)
+        return True
+
     def order(self, signed, attempt):
         """The room's order: None when its check has begun, else why it has not."""
         if self._slots is None:

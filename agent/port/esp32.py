@@ -156,6 +156,8 @@ def wall_ms():
 
 
 def restart():
+    # Else the boot code would count it as a crash (MARK_MEANT of agent/update/starts.py).
+    machine.RTC().memory(b"meant")
     machine.reset()
 
 

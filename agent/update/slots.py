@@ -130,6 +130,18 @@ class Slots:
         changed.end(boot.UNWELL)
         self._store(changed)
 
+    def adopt(self):
+        """The release that runs is the good one from here on: the one that was could not even run
+        with link and console alone. True where that is a change."""
+        p = self._pointer
+        if p.trial or boot.SLOTS[p.slot] == self.running:
+            return False
+        changed = self._copy()
+        changed.slot = boot.SLOTS.index(self.running)
+        changed.end(boot.BROKEN)
+        self._store(changed)
+        return True
+
     def _waiting(self):
         """Id of the order that lies in the other slot, downloaded to its end, or None."""
         # Only a download comes here, which has it in memory; who is not updated saves its heap.

@@ -44,7 +44,7 @@ LAYERS = (
         "agent.powering",
         "agent.summary",
     ),
-    ("agent.changes", "agent.upkeep"),
+    ("agent.changes", "agent.upkeep", "agent.starting"),
     ("agent.duties",),
     ("agent.ordering",),
     ("agent.app", "agent.arguments"),

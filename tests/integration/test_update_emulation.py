@@ -239,7 +239,7 @@ def test_what_is_not_signed_well_is_not_taken(shop, people, device, tmp_path):
         assert said["version"] == "old" and len(gateway.starts) == 1
         assert said["download"].split()[:2] == ["refused", "QuorumError"]
         assert sorted(p.name for p in gateway.root.iterdir()) == [
-            "a", "slotboot.py", "slottree.py", "update-keys.json"]  # fmt: skip
+            "a", "slotboot.py", "slotstart.py", "slottree.py", "update-keys.json"]  # fmt: skip
 
 
 def test_a_file_that_was_changed_on_its_way_is_not_started(shop, device, tmp_path):

@@ -65,6 +65,10 @@ class _Machine:
     def reset_cause(self):
         return self.cause
 
+    def reset(self):
+        self.asked.append(("reset", _Rtc.kept))
+        raise _Slept
+
     def wake_reason(self):
         return self.reason
 
@@ -184,3 +188,10 @@ def test_what_began_this_run_is_named():
 def test_the_battery_is_what_the_divider_makes_of_it():
     port, machine = chip()
     assert port.Battery("1:1091:91").read() == 12600
+
+
+def test_a_restart_is_marked_so_that_it_counts_as_no_crash():
+    from agent.update.starts import MARK_MEANT
+
+    port, machine = chip()
+    assert asked(machine, port.restart) == [("reset", MARK_MEANT)]

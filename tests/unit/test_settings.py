@@ -82,6 +82,20 @@ def test_a_trial_that_crashes_at_its_start_goes_back_after_three():
     assert settings.poll(False, 0) == [ROLLED_BACK, "crashed"]
 
 
+def test_a_trial_can_be_given_up():
+    disk = held()
+    Settings(disk).propose(NEW, 60)
+    settings = Settings(disk)
+    settings.give_up("crashed")
+    assert settings.good == OLD and settings.trial is None
+    settings = Settings(disk)
+    assert settings.begin() == OLD
+    assert settings.poll(False, 0) == [ROLLED_BACK, "crashed"]
+    settings.told()
+    settings.give_up("crashed")  # nothing to give up
+    assert Settings(disk).begin() == OLD and not Settings(disk).is_pending
+
+
 def test_what_does_not_load_goes_back_at_once():
     disk = held()
     Settings(disk).propose(NEW, 60)

@@ -141,6 +141,21 @@ def test_a_good_slot_that_has_gone_bad_makes_room_for_the_other():
     assert boot.is_whole(tree, "a", new_hash, False) and not boot.is_whole(tree, "a", new_hash)
 
 
+def test_a_slot_that_runs_where_the_good_one_cannot_is_adopted():
+    tree = gateway(is_switched=True)
+    slots = Slots(tree, "b", 0)
+    assert not slots.adopt()  # on trial it has its own way to become good
+    assert not Slots(tree, choose(tree), 0).adopt()
+    Slots(tree, "b", 0).healthy(SETTLE_MS)
+    floor = boot.load(tree).floor
+    slots = Slots(tree, "a", 0)  # the boot code's choice was b, the minimal boot is of a
+    raises(errors.BusyError, slots.accept, manifest_of(NEW), 2)
+    assert slots.adopt() and not slots.adopt()
+    assert choose(tree) == "a" and Slots(tree, "a", 0).order[2] == "broken"
+    assert boot.load(tree).floor == floor
+    slots.accept(manifest_of(NEW), 2)  # it can be updated again
+
+
 def test_either_copy_of_the_pointer_is_enough():
     for name in ("pointer-1", "pointer-2"):
         for bit in range(34 * 8):

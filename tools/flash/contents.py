@@ -4,6 +4,7 @@
     board.py                    firmware/esp32/boards: pins
     slotboot.py slottree.py     which slot starts (docs/update.md)
     slotrom.py                  and runs out of the ROM partition, where there is one
+    slotstart.py                the agent or the minimal boot (docs/starting.md)
     a/                          the agent, compiled
     config.json tls/ *.bin      the vehicle's bundle (tools/provision/bundle.py)
 

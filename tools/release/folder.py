@@ -12,7 +12,11 @@ from tools.release import ReleaseError, keys
 
 ROOT = Path(__file__).resolve().parents[2]
 # What lies beside the slots under names of its own: it is no part of any release.
-BASE = {"slotboot.py": "agent/update/boot.py", "slottree.py": "agent/port/tree.py"}
+BASE = {
+    "slotboot.py": "agent/update/boot.py",
+    "slotstart.py": "agent/update/starts.py",
+    "slottree.py": "agent/port/tree.py",
+}
 
 
 def _read(path):
