@@ -24,11 +24,13 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python tests/run.py
 
-# The whole proof of delivery on storage and link: power cuts, failing operations, flipped bits, and
-# an hour's drive with the link cut and everything killed; half an hour in all.
+# The whole proof of delivery on storage and link: power cuts, failing operations, flipped bits, an
+# hour's drive with the link cut and everything killed, and 500 boots of a gateway with a power cut
+# each; an hour in all.
 faults: $(STAMP)
 	$(BIN)/python -m tests.faults $(ARGS)
 	$(BIN)/python tests/faults/set_test.py
+	$(BIN)/python tests/faults/boot_cuts.py
 
 # All parts that read what comes from outside, ten million spoilt inputs, and a million spoilt
 # replies of a car: some twenty minutes.
