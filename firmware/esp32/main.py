@@ -1,6 +1,6 @@
 """Runs after boot.py, whose names it has: the agent of the chosen slot, and a reset when it ends in
-whatever way. How it ended is written down first (`slotstart.py`). Without boot.py, from a package or
-frozen into a firmware, there are no slots, and nobody counts crashes.
+whatever way. How it ended is written down first (`slotstart.py`). Without boot.py, from a package
+or frozen into a firmware, there are no slots, and nobody counts crashes.
 """
 
 import sys

@@ -20,8 +20,8 @@ _RUNNING = (
     # 5 KB of names and places of 140 files, and what a download adds to the folders of slot b: each
     # pair of blocks is split when it is half full.
     ("folders that grow", 10),
-    # Settings from afar in two copies, a set of room keys, counters, what a rest leaves.
-    ("settings, keys, counters", 5),
+    # Settings from afar in two copies, a set of room keys, counters, what a rest or a crash leaves.
+    ("settings, keys, counters, a crash", 6),
     # A file's last block is copied before it is appended to: three lanes, the ledger, a download;
     # a folder's pair is copied when it has become old (block_cycles).
     ("copies while writing", 7),
