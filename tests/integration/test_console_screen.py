@@ -258,7 +258,7 @@ def test_a_command_is_typed_answered_and_recalled():
         await seen.type("selftest")
         await seen.until("0 of the parts")
         await seen.type("power")
-        await seen.until("> power", "ignition    on", gone=("Journal",))
+        await seen.until("> power", "state       driving  for", gone=("Journal",))
         await seen.press("escape", "escape")
         await seen.until("Journal")
         await seen.type("watch rpm")
@@ -290,7 +290,7 @@ def test_pause_asks_nothing_by_itself():
         await seen.pilot.pause(0.8)
         assert len(seen.script.asked) == count
         await seen.type("power")
-        await seen.until("ignition    on")
+        await seen.until("state       driving  for")
         await seen.press("escape", "p")
         await seen.until("LIVE")
         await seen.pilot.pause(0.8)
