@@ -14,8 +14,8 @@ from tools.bench import loop
 from tools.bench.loop_kernel import PLACE, Sampler
 
 _SECONDS = 8
-# Two tasks under a watcher: one that holds the loop for 80 ms, twice, and one that only waits; then
-# a hold that a session's key agreement stands for.
+# Two tasks under a watcher: one that holds the loop for 150 ms, twice, and one that only waits;
+# then a hold that a session's key agreement stands for.
 _HELD = """
 import asyncio, json, sys, time
 sys.path.insert(0, "tools/bench")
@@ -27,7 +27,7 @@ create = time_all(watch)
 async def holds():
     for _ in range(2):
         await asyncio.sleep_ms(50)
-        time.sleep_ms(80)
+        time.sleep_ms(150)
 
 async def waits():
     await asyncio.sleep_ms(300)
@@ -63,8 +63,8 @@ def test_the_watcher_sees_what_holds_the_loop():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    # 80 ms, less what the sleeping process waited for a processor in them.
-    assert found["over_50_ms"] == 2 and 60 < found["max_ms"] < 110
+    # 150 ms, less what the sleeping process waited for a processor in them.
+    assert found["over_50_ms"] == 2 and 60 < found["max_ms"] < 200
     worst = found["worst_steps"][0]
     assert worst["task"] == "holds" and worst["computing_ms"] < 20
     assert found["watcher_max_ms"] > 60
