@@ -45,7 +45,7 @@ def config_of(room, vehicle):
 def pair(tmp_path_factory):
     """A folder with the key pair of a technician who made it himself."""
     folder = tmp_path_factory.mktemp("own")
-    console_keys.create(folder, "amina")
+    console_keys.create(folder, "bench-2")
     return folder
 
 
@@ -68,32 +68,32 @@ def test_a_key_pair_is_made_outside_the_room_and_sealed(room, tmp_path):
 
 
 def test_vehicles_know_all_technicians_or_those_that_are_named(room, pair, tmp_path):
-    modulus = (pair / "amina.modulus").read_bytes()
-    add = ("provision", "technician", "--dir", room, "--public", pair / "amina.pub")
-    patrol(*add, "amina")
+    modulus = (pair / "bench-2.modulus").read_bytes()
+    add = ("provision", "technician", "--dir", room, "--public", pair / "bench-2.pub")
+    patrol(*add, "bench-2")
     patrol(*add, "look-only", "--role", "look")
     make = ("provision", "vehicle", "--dir", room)
     patrol(*make, "v-all", "--target", "esp32", "--out", tmp_path / "all.tar")
-    patrol(*make, "v-one", "--target", "pi", "--technician", "amina")
+    patrol(*make, "v-one", "--target", "pi", "--technician", "bench-2")
     wrong = patrol(*make, "v-none", "--technician", "nobody", code=1)
     assert "technician nobody: the room has none of that name" in wrong
     assert not (room / "vehicles/v-none").exists()
     assert config_of(room, "v-all")["console"] == {
         "port": "usb",
         "technicians": [
-            {"name": "amina", "role": "service", "modulus": "/technicians/amina.modulus"},
+            {"name": "bench-2", "role": "service", "modulus": "/technicians/bench-2.modulus"},
             {"name": "look-only", "role": "look", "modulus": "/technicians/look-only.modulus"},
         ],
     }
     assert config_of(room, "v-one")["console"] == {
         "socket": "/run/patrol/console",
         "technicians": [{
-            "name": "amina", "role": "service",
-            "modulus": "/etc/patrol/technicians/amina.modulus",
+            "name": "bench-2", "role": "service",
+            "modulus": "/etc/patrol/technicians/bench-2.modulus",
         }],
     }  # fmt: skip
     with tarfile.open(tmp_path / "all.tar") as tar:
-        assert tar.extractfile("technicians/amina.modulus").read() == modulus
+        assert tar.extractfile("technicians/bench-2.modulus").read() == modulus
         assert not [name for name in tar.getnames() if name.endswith((".key", ".pub"))]
 
 
@@ -119,15 +119,15 @@ def test_one_who_comes_later_is_admitted_and_one_who_goes_is_dropped(room, pair,
     patrol(*make, "v-1", "--target", "pi")
     patrol(*make, "v-2", "--target", "esp32", "--console", "none")
     patrol(*make, "v-3", "--install-dir", tmp_path / "there")
-    add = ("provision", "technician", "amina", "--dir", room, "--public", pair / "amina.pub")
+    add = ("provision", "technician", "bench-2", "--dir", room, "--public", pair / "bench-2.pub")
     assert "2 configurations changed: v-1, v-2" in patrol(*add, "--vehicle", "v-1", "--vehicle",
                                                            "v-2")  # fmt: skip
     rows = [config_of(room, v).get("console", {}).get("technicians") for v in ("v-1", "v-2", "v-3")]
     assert [row and row[0]["modulus"] for row in rows] == [
-        "/etc/patrol/technicians/amina.modulus", "/technicians/amina.modulus", None,
+        "/etc/patrol/technicians/bench-2.modulus", "/technicians/bench-2.modulus", None,
     ]  # fmt: skip
-    modulus = room / "vehicles/v-1/technicians/amina.modulus"
-    assert modulus.read_bytes() == (pair / "amina.modulus").read_bytes()
+    modulus = room / "vehicles/v-1/technicians/bench-2.modulus"
+    assert modulus.read_bytes() == (pair / "bench-2.modulus").read_bytes()
     (row,) = [
         json.loads(line)
         for line in patrol(
@@ -136,15 +136,15 @@ def test_one_who_comes_later_is_admitted_and_one_who_goes_is_dropped(room, pair,
     ]
     assert row["state"] == "active" and row["vehicles"] == ["v-1", "v-2"]
 
-    revoke = ("provision", "revoke", "--technician", "amina", "--dir", room)
+    revoke = ("provision", "revoke", "--technician", "bench-2", "--dir", room)
     said = patrol(*revoke)
-    key_id = port.sha256((pair / "amina.modulus").read_bytes())[:8].hex()
-    assert f"amina: key {key_id} is revoked: v-1, v-2" in said
+    key_id = port.sha256((pair / "bench-2.modulus").read_bytes())[:8].hex()
+    assert f"bench-2: key {key_id} is revoked: v-1, v-2" in said
     assert config_of(room, "v-1")["console"]["technicians"] == [] and not modulus.exists()
     assert "none of that name" in patrol(*revoke, code=1)
     # The same key never comes back; another one does, under the same name.
     assert "this key is revoked" in patrol(*add, code=1)
-    patrol("provision", "technician", "amina", "--dir", room, "--key-dir", tmp_path / "new")
+    patrol("provision", "technician", "bench-2", "--dir", room, "--key-dir", tmp_path / "new")
     shown = patrol("provision", "list", "--technicians", "--dir", room)
     assert "revoked" in shown and "active" in shown and key_id in shown
 
@@ -161,9 +161,9 @@ def test_only_keys_that_a_vehicle_takes(room, tmp_path):
 
 
 def test_a_release_carries_the_revoked_keys(room, pair, tmp_path):
-    patrol("provision", "technician", "amina", "--dir", room, "--public", pair / "amina.pub")
-    patrol("provision", "revoke", "--technician", "amina", "--dir", room)
-    key_id = port.sha256((pair / "amina.modulus").read_bytes())[:8].hex()
+    patrol("provision", "technician", "bench-2", "--dir", room, "--public", pair / "bench-2.pub")
+    patrol("provision", "revoke", "--technician", "bench-2", "--dir", room)
+    key_id = port.sha256((pair / "bench-2.modulus").read_bytes())[:8].hex()
     patrol("release", "build", "--target", "pi", "--counter", "2", "--generation", "2", "--out",
            tmp_path / "r2", "--technicians", room / "technicians.json")  # fmt: skip
     table = Table(str(tmp_path / "r2/app/agent/console/revoked.txt"))

@@ -75,8 +75,13 @@ class Terminal:
         return found.rpartition("\r")[0].replace("\r\n", "\n")
 
     def settle(self):
-        """To the prompt, with nothing typed."""
-        self.type("\x03\x15")
+        """To the prompt, with nothing typed; on a busy machine the first one takes its time."""
+        found = b""
+        end = time.monotonic() + 30
+        while b"> " not in found:
+            assert time.monotonic() < end, f"no prompt within 30 s in {found!r}"
+            self.type("\x03\x15")
+            found += self.read(3)
         while self.read(0.3):
             pass
         self._rest = b""

@@ -35,9 +35,9 @@ def technician(
     """Register a technician, who logs in at consoles by a key. Vehicles that are made from now on
     know him; to those that are there take the changed bundle.
 
-    Example: patrol provision technician amina --dir room --role danger --key-dir /media/amina
+    Example: patrol provision technician bench-2 --dir room --role danger --key-dir /media/key
 
-    Example: patrol provision technician amina --dir room --public amina.pub --all-vehicles
+    Example: patrol provision technician bench-2 --dir room --public bench-2.pub --all-vehicles
     """
     with told():
         private, changed = provision.create_technician(
