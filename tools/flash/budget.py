@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tools.flash import FlashError
 from tools.flash.volume import BLOCK, Volume
 
-_BASE = ("boot.py", "main.py", "board.py", "slotboot.py", "slottree.py")
+_BASE = ("boot.py", "main.py", "board.py", "slotboot.py", "slotstart.py", "slottree.py")
 _SLOT, _OTHER, _JOURNAL = "a", "b", "journal"
 # A release grows. One part in so many of a slot is kept for that, in both.
 _GROWTH = 16
@@ -20,8 +20,8 @@ _RUNNING = (
     ("the journal's ledger", 4),
     # 5 KB of names and places of 140 files; each pair of blocks is split when it is half full.
     ("the journal's folder", 6),
-    # Settings from afar in two copies, a set of room keys, counters, what a rest leaves.
-    ("settings, keys, counters", 5),
+    # Settings from afar in two copies, a set of room keys, counters, what a rest or a crash leaves.
+    ("settings, keys, counters, a crash", 6),
     # A file's last block is copied before it is appended to: three lanes, the ledger, a download;
     # a folder's pair is copied when it has become old (block_cycles).
     ("copies while writing", 7),
