@@ -185,8 +185,7 @@ class App:
         return upkeep.use_room_key(self, identity, self._fault)
 
     async def run(self):
-        """Drives all parts until `stop()`."""
-        # Now: a chip reads a full journal for half a minute, which is the boot code's time.
+        """Drives all parts until `stop()`; before, the boot code watches (docs/starting.md)."""
         self._watchdog = port.Watchdog((self.config["power"] or {}).get("watchdog"))
         self._spawn("tick", self._tick_task)
         self._spawn("inputs", self._inputs_task)
