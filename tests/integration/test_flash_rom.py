@@ -1,14 +1,15 @@
 """A gateway whose modules run in place: the flash tool makes room for a ROM partition, the boot
 code fills it from the slot, and a heap that is too small for loaded modules does."""
 
-import subprocess
 import sys
+import time
 
 import pytest
 
 from agent.update import boot, rom
 from tests.support import esp_board, esp_firmware, micropython
 from tests.support.esp_board import Bench
+from tools.demo.children import Child
 from tools.emulator.esp32_board.command import rom_of, vfs_of
 from tools.flash import contents, firmware
 from tools.flash.volume import Volume
@@ -28,6 +29,7 @@ import agent.app
 gc.collect()
 import agent.signals
 print(agent.__file__, gc.mem_alloc() - before, agent.signals.name(1) != "1")
+print("done")
 """
 IN_PLACE = 180_000  # bytes of heap that the modules take at most; loaded they take 290,000
 
@@ -106,10 +108,17 @@ def start(flash, program, heap="320K"):
     volume.replace("main.py", program)
     data[place.at : place.end] = volume.image()
     flash.write_bytes(data)
-    command = [sys.executable, "-m", "tools.emulator.esp32_board", "--flash", flash, "--heap", heap]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=micropython.ROOT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    command = [sys.executable, "-m", "tools.emulator.esp32_board", "--attached", "--heap", heap]
+    log = flash.with_suffix(".log")
+    child = Child("board", [*command, "--flash", str(flash)], log, lines=100)
+    try:
+        end = time.monotonic() + 60
+        while "done" not in child.lines:
+            assert time.monotonic() < end and child.is_running(), log.read_text()
+            time.sleep(0.05)
+    finally:
+        child.stop()  # at its end it would wait for its watchdog, as a chip does
+    return [line for line in child.lines if line != "done"]
 
 
 def partition(flash):

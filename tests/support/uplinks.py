@@ -95,7 +95,7 @@ def _flash(bundle):
     _, _, _, at, size = rows[-1]
     volume = Volume(size)
     contents.put_base(volume, board)
-    contents.put_release(volume, contents.built(board))
+    contents.put_release(volume, contents.built("esp32", board.name))
     contents.put_bundle(volume, files, raw, checked)
     table = esp_firmware.partition_table(rows)
     return (
