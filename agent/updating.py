@@ -12,6 +12,7 @@ import asyncio
 from agent import port
 from agent.const import const
 from agent.port.tree import Tree
+from agent.tables import beside
 from agent.update.errors import UpdateError, UpdateStorageError
 from agent.update.slots import Slots, place
 
@@ -31,14 +32,14 @@ class Updating:
     app: of app.py, for time, budget, proof and restart; config: its `update` group; event(name,
     *fields), fault(part, error): of the application; module_file: where this code lies."""
 
-    def __init__(self, app, config, vehicle, event, fault, module_file=__file__):
+    def __init__(self, app, config, vehicle, event, fault, module_file=None):
         self._app = app
         self._config = config
         self._vehicle = vehicle
         self._event = event
         self._fault = fault
         self._tree = self._slots = self._download = None
-        found = place(module_file)
+        found = place(module_file or beside(__file__, ""))
         if found:
             self._tree = Tree(found[0])
             settle, trial = config["settle_ms"], config["trial_ms"]

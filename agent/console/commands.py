@@ -20,16 +20,21 @@ AT_THE_VEHICLE = ("read",)  # the room cannot say that the crew has read somethi
 MAX_NAME = 24
 # What is typed at the console otherwise than it stands in the table: all words of the line, or its
 # first two; name there; arguments where they are not the row's (see `grammar.alias`); example.
-# "config get" is config-get without being named.
-ALIASES = (
-    ("config drop", "config", "KEY", "config drop reporting.profile"),
-    ("config set", "config", "KEY VALUE", "config set reporting.profile pursuit"),
-    ("dtc clear", "clear", None, "dtc clear"),
-    ("update", "update-state", None, "update"),
-)
+# "config get" is config-get without being named. One text takes a fifth of what tuples take.
+_ALIASES = """\
+config drop|config|KEY|config drop reporting.profile
+config set|config|KEY VALUE|config set reporting.profile pursuit
+dtc clear|clear||dtc clear
+update|update-state||update"""
 _LOOK = "look"
 _END = "|"
 _TABLE = Table(beside(__file__, "commands.txt"))
+
+
+def aliases():
+    """Generator of (words, name, arguments or "", example)."""
+    for line in _ALIASES.split("\n"):
+        yield line.split("|")
 
 
 def row(name):

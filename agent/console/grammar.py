@@ -10,7 +10,7 @@ by which a program knows it again.
 
 import json
 
-from agent.console.commands import ALIASES, check, row
+from agent.console.commands import aliases, check, row
 from agent.console.levels import Call, CommandError
 
 MAX_ID = 1000000000
@@ -68,7 +68,7 @@ def options(found):
 def alias(found):
     """The same in the registry's words, where the console's are others."""
     two = " ".join(found[:2])
-    for words_, name, form, _ in ALIASES:
+    for words_, name, form, _ in aliases():
         if two == words_:
             given = _setting(words_, form, found[2:]) if form else found[2:]
             return [name] + given  # noqa: RUF005 MicroPython has no [x, *y]

@@ -1,11 +1,11 @@
 """`help`: the registry as people read it, and the ends of words that Tab may add."""
 
 from agent import signals
-from agent.console.commands import ALIASES, REQUIRED, rows
+from agent.console.commands import REQUIRED, aliases, rows
 from agent.console.levels import ROLES
 from agent.console.lines import wrap
 
-OWN = ("exit", "help", "login", "logout", "page")  # no commands of the registry: of the session
+OWN = "exit help login logout page"  # no commands of the registry: of the session
 _ROLE_AT = 22
 _TEXT_AT = 31
 _NAMED = "watch"  # its arguments are signals
@@ -13,7 +13,7 @@ _NAMED = "watch"  # its arguments are signals
 
 def typed(name):
     """[(words, arguments or None, example or None), ...]: a command as it is typed."""
-    found = [(row[0], row[2], row[3]) for row in ALIASES if row[1] == name]
+    found = [(row[0], row[2], row[3]) for row in aliases() if row[1] == name]
     return found or [(name.replace("-", " "), None, None)]
 
 
@@ -22,7 +22,7 @@ def overview(texts):
         for words, form, _ in typed(name):
             shown = _shown(words, form, arguments)
             yield from _line(shown, ROLES[role], texts.get("c." + name))
-    for name in OWN:
+    for name in OWN.split():
         yield from _line(name, "", texts.get("h." + name))
     yield ""
     yield from wrap(texts.get("help"), "", 0)
@@ -61,7 +61,7 @@ def about(words, texts):
             lines.append("%s %s" % (texts.get("role"), ROLES[role]))
             lines.append("%s %s" % (texts.get("example"), own or example))
             return lines
-    if wanted in OWN:
+    if wanted in OWN.split():
         return [texts.get("h." + wanted), texts.get("login.usage") if wanted == "login" else ""]
     return None
 
@@ -72,7 +72,7 @@ def ends(text):
     word, before = begun[-1], [w for w in begun[:-1] if w]
     names = [words for row in rows() for words, _, _ in typed(row[0])]
     if not before:
-        found = names + list(OWN)
+        found = names + OWN.split()
     elif before == ["help"]:
         found = names
     elif before[0] == _NAMED:

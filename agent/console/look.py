@@ -17,13 +17,23 @@ _PRIVATE = ("gps", "obd", "watch", "trace")
 def run(app, name, arguments, now, done):
     if app.tracking.is_private and (name in _PRIVATE or name in _SCANS):
         raise CommandError("%s: the crew is off duty" % name)
+    # By their functions: a release makes one module of several (tools/release/link.py).
     if name in _SCANS:
-        from agent.console import look_scan as answers
+        from agent.console.look_scan import run as scan
+
+        answer = scan
     elif name in _PRIVATE:
-        from agent.console import look_live as answers
+        from agent.console.look_live import run as live
+
+        answer = live
     elif name[:7] == "config-":
-        from agent.console import look_config as answers
+        from agent.console.look_config import run as settings
+
+        answer = settings
     else:
-        from agent.console import look_state as answers
-    port.forget(answers.__name__)
-    return answers.run(app, name, arguments, now, done)
+        from agent.console.look_state import run as state
+
+        answer = state
+    for module in ("scan", "live", "config", "state"):
+        port.forget("agent.console.look_" + module)
+    return answer(app, name, arguments, now, done)

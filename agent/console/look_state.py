@@ -5,56 +5,44 @@ from agent.console.levels import CommandError
 
 
 def run(app, name, arguments, now, done):
-    if name == "status":
-        return _status(app, now)
-    if name == "selftest":
-        return _selftest(app, now)
     if name == "events":
         return _events(app, now, arguments["count"])
-    from agent.console import states
+    from agent.console.states import States
 
     port.forget("agent.console.states")
+    states = States(app, now)
+    if name == "status":
+        return _status(app, now, states)
+    if name == "selftest":
+        return {"parts": _judged(states)[0]}
+    found = states[{"time": "clock", "update-state": "update"}.get(name, name)]
     if name == "time":
-        found = states.clock(app, now)
         found["uptime"] = now
-        return found
-    if name == "update-state":
-        found = states.update()
+    elif name == "update-state":
         if found is None:
             raise CommandError(
                 "update: this agent runs from no slot, so nothing updates it from afar"
             )
         found["version"] = app.version
-        return found
-    return {"inputs": states.inputs, "power": states.power, "link": states.link}[name](app, now)
+    return found
 
 
-def _states(app, now):
-    from agent.console.states import states
-
-    try:
-        return states(app, now)
-    finally:
-        port.forget("agent.console.states")
-
-
-def _examined(found):
+def _judged(states):
+    """(all parts with their verdicts, those with a problem)"""
     from agent.console import selftest
 
-    try:
-        rows = selftest.examine(found)
-        return rows, selftest.problems(rows)
-    finally:
-        port.forget("agent.console.selftest")
+    port.forget("agent.console.selftest")
+    rows = selftest.examine(states)
+    return rows, selftest.problems(rows)
 
 
-def _status(app, now):
-    found = _states(app, now)
-    _, problems = _examined(found)
+def _status(app, now, states):
+    _, problems = _judged(states)
+    power = states["power"]
     position = None if app.tracking.is_private else app.tracking.position
     car = {"state": None}
     if app.obd and not app.tracking.is_private:
-        car = {"state": found["obd"]["state"]}
+        car = {"state": states["obd"]["state"]}
         for key in ("rpm", "speed", "coolant", "fuel"):
             signal = signals.by_name(key)
             raw = app.obd.reading(signal)
@@ -68,22 +56,17 @@ def _status(app, now):
         "profile": app.tracking.profile.name,
         "position": None if position is None else [position[2], position[3]],
         "position_age": None if position is None else now - position[1],
-        "gps": found["gps"],
+        "gps": states["gps"],
         "car": car,
-        "battery": found["power"]["battery"],
-        "ignition": found["power"]["ignition"],
-        "power": found["power"]["machine"] and found["power"]["machine"]["state"],
-        "link": found["link"],
-        "storage": found["storage"],
-        "clock": found["clock"],
-        "update": found["update"],
+        "battery": power["battery"],
+        "ignition": power["ignition"],
+        "power": power["machine"] and power["machine"]["state"],
+        "link": states["link"],
+        "storage": states["storage"],
+        "clock": states["clock"],
+        "update": states["update"],
         "problems": problems,
     }
-
-
-def _selftest(app, now):
-    rows, _ = _examined(_states(app, now))
-    return {"parts": rows}
 
 
 def _events(app, now, count):

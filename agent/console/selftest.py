@@ -2,10 +2,10 @@
 
     examine(states)    ->    [{"part", "verdict", "fault", "about"}, ...]
 
-states: of `states.py`. verdict: "ok"; "warn" where the part works and something speaks against it;
-"fail"; "wait" while it cannot be told yet; "none" where the car has no such part. fault: a name
-that `texts.txt` explains (`f.`) and says a remedy for (`d.`), None where all is well. about: what
-to put into the text.
+states: a States of `states.py`, which is asked part by part. verdict: "ok"; "warn" where the part
+works and something speaks against it; "fail"; "wait" while it cannot be told yet; "none" where the
+car has no such part. fault: a name that `texts.txt` explains (`f.`) and says a remedy for (`d.`),
+None where all is well. about: what to put into the text.
 
 Rules stand in the order of what has to be mended first: of each part only the first one is told.
 """

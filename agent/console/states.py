@@ -1,6 +1,6 @@
 """How each part is, as plain data: what the self-test judges and the first screen shows.
 
-    states(app, now)    ->    {"gps": {...}, "obd": {...}, ...}, None for a part that is not there
+    States(app, now)["gps"]    ->    {"open": True, ...}, None for a part that is not there
 
 Times are ages in ms at `now`, None where the thing never happened; UTC is in ms.
 """
@@ -8,24 +8,30 @@ Times are ages in ms at `now`, None where the thing never happened; UTC is in ms
 from agent import port, signals
 from agent.comms.link import ONLINE
 from agent.const import const
+from agent.tables import beside
 
 _RPM = "rpm"
 _MEASURED_MS = const(10000)  # an own measurement is made each second
 _ASIDE = ("UartError", "TcpError")  # told by the parts themselves
 
 
-def states(app, now):
-    return {
-        "gps": gps(app, now),
-        "obd": obd(app, now),
-        "link": link(app, now),
-        "clock": clock(app, now),
-        "storage": storage(app),
-        "inputs": inputs(app, now),
-        "power": power(app, now),
-        "update": update(),
-        "agent": agent(app, now),
-    }
+class States:
+    """Each part's state when it is asked for, and not kept: all of them at once take 4 KB."""
+
+    def __init__(self, app, now):
+        self._app = app
+        self._now = now
+
+    def __getitem__(self, part):
+        if part == "storage":
+            return storage(self._app)
+        if part == "update":
+            return update()
+        state = {
+            "gps": gps, "obd": obd, "link": link, "clock": clock, "inputs": inputs, "power": power,
+            "agent": agent,
+        }[part]  # fmt: skip
+        return state(self._app, self._now)
 
 
 def _age(t, now):
@@ -199,11 +205,12 @@ def _machine(own, now):
 def update():
     """order, attempt, outcome and whether a release is on trial, by the pointer beside the slots;
     None where the agent does not run from one."""
-    if "/app/agent/" not in __file__:
+    lies = beside(__file__, "")
+    if "/app/agent/" not in lies:
         return None  # at once: what knows the slots is 20 KB of a chip's heap
     from agent.update.slots import OUTCOMES, place
 
-    found = place(__file__)
+    found = place(lies)
     if found is None:
         return None
     from agent.port.tree import Tree

@@ -140,15 +140,14 @@ async def wait(event, ms):
         return False
 
 
-_stdin = None
+_stdin = []  # its reader, once somebody has asked
 
 
 async def read_stdin():
     """A chunk of standard input; b"" at its end."""
-    global _stdin
-    if _stdin is None:
-        _stdin = asyncio.StreamReader(sys.stdin.buffer)
-    return await _stdin.read(256)
+    if not _stdin:
+        _stdin.append(asyncio.StreamReader(sys.stdin.buffer))
+    return await _stdin[0].read(256)
 
 
 def on_interrupt(call):

@@ -17,6 +17,8 @@ WITHOUT = (
     "agent/obd/can_bus.py",
     "agent/obd/can_frames.py",
     "agent/obd/can_isotp.py",
+    "agent/obd/scanner.py",
+    "agent/obd/uds.py",
     "agent/port/cpython.py",
     "agent/port/inputs.py",
     "agent/port/kernel_clock.py",

@@ -144,7 +144,7 @@ def chip(tmp_path):
 
 def test_from_the_box_to_an_updated_gateway(system, chip, stages, tmp_path):
     bench = Bench(tmp_path)
-    flash = ("--firmware", bench.firmware(layout="4MB"), "--port", chip.port)
+    flash = ("--firmware", bench.firmware(layout="4MB", is_rom=True), "--port", chip.port)
     done = bench.flash(*flash, "--bundle", system.room_folder / "vehicles" / VEHICLE)
     assert done.code == 0, done.error
     stages.done("flashed and verified by esptool")

@@ -13,7 +13,7 @@ import pytest
 from tools import interpreter
 from tools.release import ReleaseError
 from tools.release.build import ROOT, TARGETS
-from tools.release.link import ROOMS, TOP, Program, link
+from tools.release.link import GROUPS, ROOMS, TOP, Program, link
 
 LONG = bool(os.environ.get("PATROL_LONG"))
 # Some that use many modules of each room; with PATROL_LONG all but what reads the source or runs
@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
     read = {name: path.read_bytes() for name, path in paths.items()}
     program = Program(read, is_all_exported=True)
     texts, _ = program.text()
-    assert sorted(program.packages) == sorted([TOP, *("agent." + room for room in ROOMS)])
+    assert sorted(program.packages) == sorted([TOP, *GROUPS, *("agent." + room for room in ROOMS)])
     for name, path in paths.items():
         module = program.modules[name]
         if name in texts:
@@ -114,6 +114,15 @@ def test_a_local_variable_does_not_hide_what_another_module_has():
 def test_another_meaning_of_a_built_in_name_is_refused():
     with pytest.raises(ReleaseError, match="agent.gps.one: len is a built-in name"):
         _linked(one="def len(x):\n    return 1\n", two="x = 1\n")
+
+
+def test_a_name_that_stands_for_one_of_several_is_refused():
+    with pytest.raises(ReleaseError, match="agent.gps.three: x is imported from several places"):
+        _linked(
+            one="x = 1\n", two="x = 2\n",
+            three="def f(a):\n    if a:\n        from agent.gps.one import x\n    else:\n"
+            "        from agent.gps.two import x\n    return x\n",
+        )  # fmt: skip
 
 
 def test_a_module_that_is_handed_about_stays_a_module():

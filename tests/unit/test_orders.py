@@ -130,7 +130,7 @@ def test_the_registry_is_in_order():
     for name, role, arguments, example, _ in commands.rows():
         assert commands.row(name)[0] == name  # the look-up finds what the reading through finds
         assert len(name) <= commands.MAX_NAME and role in (LOOK, SERVICE, DANGER)
-        typed = [alias[3] for alias in commands.ALIASES if alias[1] == name]
+        typed = [alias[3] for alias in commands.aliases() if alias[1] == name]
         assert example.replace(" ", "-").startswith(name) or example in typed
         for key, kind, default, low, high in arguments:
             assert key and low <= high

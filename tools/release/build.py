@@ -40,19 +40,21 @@ _CPYTHON = (
     "agent/port/mqtt_paho.py",
     "agent/port/socketcan.py",
 )
-# The machine behind socketcan.py, what asks gpsd, and levels in files: a chip has its receiver and
-# adapter on UARTs, and pins of its own.
-_LINUX = (
+# What a chip has no use for: the machine behind socketcan.py, what asks gpsd, and levels in files,
+# as it has its receiver and adapter on UARTs, and pins of its own; and what only tools import.
+_UNUSED = (
     "agent/gps/gpsd.py",
     "agent/obd/can_bus.py",
     "agent/obd/can_frames.py",
     "agent/obd/can_isotp.py",
+    "agent/obd/scanner.py",
+    "agent/obd/uds.py",
     "agent/port/inputs.py",
     "agent/port/tcp.py",
 )
 TARGETS = {
     "pi": Target(("pi",), False, _BOOT),
-    "esp32": Target((), True, (*_CPYTHON, *_LINUX, *_BOOT, "agent/port/unix.py")),
+    "esp32": Target((), True, (*_CPYTHON, *_UNUSED, *_BOOT, "agent/port/unix.py")),
     # MicroPython on a PC: to try a release before it goes to a chip.
     "unix": Target(
         ("unix",), True, (*_CPYTHON, *_BOOT, "agent/port/esp32.py", "agent/port/esp32_net.py")

@@ -4,7 +4,8 @@ A module costs MicroPython some 300 bytes beside its code (the module, its dicti
 twice), and each name that it imports 20 more. What a gateway imports at its start in the rooms of
 ROOMS therefore becomes the package's own module (`agent/gps/__init__`): its modules one after the
 other, in the order of their imports, each line as it was. Imports among them fall away. What is
-imported only where it is needed stays a module of its own.
+imported only where it is needed stays a module of its own, or is one with what it comes with
+(GROUPS).
 
 Names at the top of a module get the module's name behind them, so that no two meet; a name that
 other modules import keeps its own, where it is the only one. `link` tells at which line of the
@@ -18,6 +19,20 @@ from tools.release import ReleaseError
 from tools.release.source import FUNCTIONS, Module, Scopes, bound, errors
 
 ROOMS = ("gps", "obd", "comms")
+# Small modules that come and go with another, or are always beside it: each would take a block of
+# the flash for itself, twice.
+GROUPS = {
+    "agent.port.micropython": (
+        "agent.port.ccm", "agent.port.errors", "agent.port.hmac", "agent.port.msgpack",
+        "agent.port.reading", "agent.port.storage",
+    ),
+    "agent.console.shell": (
+        "agent.console.editor", "agent.console.session", "agent.console.texts",
+    ),
+    "agent.console.look_live": ("agent.console.look_config", "agent.console.look_scan"),
+    "agent.obd.scan": ("agent.obd.monitors", "agent.obd.readiness"),
+    "agent.update.slots": ("agent.port.tree", "agent.update.boot", "agent.update.errors"),
+}  # fmt: skip
 # What lies in no room and builds on the rooms becomes a part of this.
 TOP = "agent.app"
 # What is loaded at the start, with what it imports in turn; of the ports those that there are.
@@ -42,8 +57,9 @@ class Program:
         self.packages = {}
         whole = self._used_as_objects()
         started = self._started()
-        for package in (*("agent." + room for room in ROOMS), TOP):
-            members = [m for m in self._in_order(started, package) if m.name not in whole]
+        for package in (*("agent." + room for room in ROOMS), *GROUPS, TOP):
+            members = [m for m in self._in_order(started, package)
+                       if m.name not in whole or m.name == package]  # fmt: skip
             if len(members) > 1:
                 self.packages[package] = members
                 for module in members:
@@ -109,6 +125,8 @@ class Program:
         """The package's started modules, each after those that it imports."""
         members, seen = [], set()
         inside = [n for n in started if n == package or n.startswith(package + ".")]
+        if package in GROUPS:
+            inside = [n for n in (package, *GROUPS[package]) if n in self.modules]
         if package == TOP:
             below = self._below(self.packages)
             rooms = {n.rpartition(".")[0] for n in self.modules}
@@ -151,7 +169,10 @@ class Program:
                     continue
                 owner = owners.get(id(node))
                 if owner is None or not isinstance(owner.ctx, ast.Load):
-                    whole.add(origin[1])
+                    for made in home.names[word]:  # one name may stand for one of several
+                        found = self._import_of(made, word)
+                        if found and found[0] == "module":
+                            whole.add(found[1])
                 else:
                     self.asked.setdefault((name, home, word), {})[owner.attr] = None
         return whole
@@ -169,7 +190,12 @@ class Program:
             if all(n in imports or isinstance(n, FUNCTIONS) for n in nodes):
                 return None  # a substitute where the import fails
             raise ReleaseError(f"{module.name}: {name} is both imported and made there")
-        node = imports[0]
+        return self._import_of(imports[0], name)
+
+    def _import_of(self, node, name):
+        """The same of one import; None of anything else."""
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            return None
         if isinstance(node, ast.Import):
             return ("outside", "", name)
         for alias in node.names:
@@ -316,6 +342,9 @@ class Program:
             name = alias.asname or alias.name
             origin = self._bound_to(module, scope, name) or self.origin(node.module, alias.name)
             package = None if origin[0] == "outside" else self._package(origin[1])
+            own = self.origin(node.module, alias.name)
+            if own != origin and (package or (own[0] != "outside" and self._package(own[1]))):
+                raise ReleaseError(f"{module.name}: {name} is imported from several places")
             if package is None:
                 here = self._text(module, scope, name) or name
                 rows.append((node.module, alias.name, here))
