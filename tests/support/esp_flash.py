@@ -10,10 +10,12 @@ FLASH_SIZE = 8 << 20
 
 
 def write(path, bundle, board="gateway_s3"):
-    """Writes what `patrol flash` writes on a fresh board. bundle: the vehicle's folder, with the
-    release that it leaves the bench with, else it is this source tree's."""
-    fw = firmware.parse(esp_firmware.firmware("esp32s3", "8MB", 20_000), "image")
+    """Writes what `patrol flash` writes on a fresh board, with a ROM partition. bundle: the
+    vehicle's folder, with the release that it leaves the bench with, else it is this source
+    tree's."""
     board = contents.board(board)
+    data = esp_firmware.firmware("esp32s3", "8MB", 20_000, is_rom=True)
+    fw = firmware.with_rom(firmware.parse(data, "image"), board.rom)
     files = contents.bundle(bundle)
     release = contents.laid_out(files, board.name) or contents.built("esp32", board.name)
     raw, checked = contents.configuration(files, str(bundle), board)
