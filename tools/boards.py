@@ -14,7 +14,8 @@ class BoardError(Exception):
 @dataclass(frozen=True)
 class Board:
     """`name`: as releases call it; `gps`, `obd`: serial ports as the configuration writes them;
-    `inputs`, `power`, `modem`: groups of it (`uplink.lte` is the last), None where there is none.
+    `inputs`, `power`, `modem`: groups of it (`uplink.lte` is the last), None where there is none;
+    `rom`: bytes of the ROM partition that it wants; `source`: the file, which the gateway gets.
     """
 
     name: str
@@ -24,6 +25,8 @@ class Board:
     inputs: dict
     power: dict | None
     modem: dict | None
+    rom: int
+    source: bytes
 
 
 def names():
@@ -42,5 +45,5 @@ def find(name):
             found[node.targets[0].id] = ast.literal_eval(node.value)
     return Board(
         found["NAME"], found["CHIP"], found["GPS_PORT"], found["OBD_PORT"], found["INPUTS"],
-        found.get("POWER"), found["MODEM"],
+        found.get("POWER"), found["MODEM"], found.get("ROM_BYTES", 0), path.read_bytes(),
     )  # fmt: skip

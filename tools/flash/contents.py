@@ -12,7 +12,6 @@ All is put into the file system on this machine, and looked at with the gateway'
 anything is written to a board.
 """
 
-import ast
 import io
 import json
 import tarfile
@@ -25,6 +24,7 @@ from agent import config as agent_config
 from agent import port
 from agent.port.tree import new_hash
 from agent.update import boot
+from tools import boards
 from tools.flash import FlashError, budget
 from tools.provision import bundle as bundles
 from tools.release import ReleaseError, folder
@@ -32,7 +32,6 @@ from tools.release import build as builder
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware" / "esp32"
-BOARDS = FIRMWARE / "boards"
 DEFAULT_BOARDS = {"esp32": "devkit_esp32", "esp32s3": "gateway_s3"}
 _BASE = {
     "boot.py": FIRMWARE / "boot.py",
@@ -44,36 +43,12 @@ CONSOLE = "usb"  # the line that the firmware speaks on, and that a board is fla
 _MAX_BUNDLE_FILE = 1 << 20
 
 
-@dataclass(frozen=True)
-class Board:
-    """`file`: the name in firmware/esp32/boards; `ports`: GPS_PORT, OBD_PORT as its pins are;
-    `rom`: bytes of the ROM partition that it wants."""
-
-    file: str
-    name: str
-    chip: str
-    ports: dict
-    source: bytes
-    rom: int = 0
-
-
-def boards():
-    """Names of the boards that there are."""
-    return sorted(path.stem for path in BOARDS.glob("*.py"))
-
-
 def board(name):
-    """The Board of a name. Raises FlashError."""
-    path = BOARDS / f"{name.replace('-', '_')}.py"
-    if not path.is_file():
-        raise FlashError(f"board {name}: there are {', '.join(boards())}")
-    values = {}
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            values[node.targets[0].id] = node.value.value
-    ports = {"gps": values.get("GPS_PORT"), "obd": values.get("OBD_PORT")}
-    rom = values.get("ROM_BYTES", 0)
-    return Board(path.stem, values["NAME"], values["CHIP"], ports, path.read_bytes(), rom)
+    """The Board of a name (tools/boards.py). Raises FlashError."""
+    try:
+        return boards.find(name)
+    except boards.BoardError as error:
+        raise FlashError(str(error)) from None
 
 
 def bundle(path):
@@ -121,7 +96,7 @@ def configuration(files, where, board):
         if path and not path.startswith("uart"):
             raise FlashError(
                 f"{where}: {part}.port {path} is no UART of an ESP32; "
-                f"on {board.name} it is {board.ports[part]}"
+                f"on {board.name} it is {getattr(board, part)}"
             )
     if (checked["gps"] or {}).get("gpsd"):
         raise FlashError(
