@@ -153,7 +153,7 @@ def test_a_bundle_that_is_missing_or_not_for_this_board_is_refused(bench, chip, 
     (other / "config.json").write_text(json.dumps(config))
     done = bench.flash(*arguments(bench, chip, bundle=other))
     assert_refused(bench, done, "gps.port /dev/ttyAMA0 is no UART", "it is uart2:16:17")
-    config["gps"]["port"] = "uart2:16:17"
+    config["gps"]["port"], config["obd"]["port"] = "uart2:16:17", "uart1:26:27"
     (other / "config.json").write_text(json.dumps(config))
     (other / "tls" / "key.der").unlink()
     done = bench.flash(*arguments(bench, chip, bundle=other))
