@@ -227,14 +227,15 @@ class Boots:
             system.wait(delivered, _DELIVERY_S, "delivery")
         except AssertionError as e:
             raise Broken(f"{held[0]} frames missing, {held[1]} of the last session\n{e}") from e
+        kept = frozenset(self._kept)  # what comes into the journal from here on has no time to go
         system.cut_power()
         self._check()
         rows = system.received()
         frames = {(s, n) for s, n, _ in rows}
         _demand(len(frames) == len(rows), "the room holds a frame twice")
         self.figures.update(
-            sessions=len({s for s, _ in frames}), kept=len(self._kept), received=len(frames),
-            missing=len(self._kept - frames), gaps=gaps(system),
+            sessions=len({s for s, _ in frames}), kept=len(kept), received=len(frames),
+            missing=len(kept - frames), gaps=gaps(system),
             versions=sorted({fields[1] for fields in system.told("boot")}),
             crashes_told=len(system.told("crash")), minimal_boots=len(system.told("minimal_boot")),
         )  # fmt: skip

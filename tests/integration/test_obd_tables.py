@@ -33,7 +33,10 @@ for line in sys.stdin:
             raise ValueError("%s %s: %r" % (path, key, found))
 """
 PACKED = ("agent/obd/dtc_texts.txt", "agent/obd/names.txt")
-PLAIN = ("agent/console/commands.txt", "agent/console/texts.txt", "agent/signals.txt")
+PLAIN = (
+    "agent/console/commands.txt", "agent/console/revoked.txt", "agent/console/texts.txt",
+    "agent/signals.txt",
+)  # fmt: skip
 
 
 @pytest.mark.skipif(micropython.find() is None, reason=micropython.HOW_TO_GET_IT)
