@@ -28,7 +28,7 @@ from tools import interpreter  # noqa: E402
 # Shares of the inputs: what is fast, and hostile by nature, gets the most.
 _SHARES = {
     "frame": 2, "msgpack": 4, "message": 4, "batch": 2, "nmea": 2, "gpsd": 2, "obd": 1, "mqtt": 2,
-    "release": 1, "console": 1,
+    "release": 1, "console": 1, "modem": 1,
 }  # fmt: skip
 _PIECE = 100_000
 # A table that grows to its cap in the second half of a run is no leak: 64 names of faults, say.

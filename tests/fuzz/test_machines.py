@@ -88,3 +88,9 @@ def test_a_buffer_without_an_end_is_found(monkeypatch):
 
     monkeypatch.setattr(Framer, "feed", greedy)
     assert machines.run("nmea", 7, 10)["faults"]
+
+
+def test_the_campaign_gives_each_target_its_share():
+    from tests.fuzz.__main__ import _SHARES
+
+    assert sorted(_SHARES) == sorted(TARGETS)
