@@ -20,6 +20,16 @@ _BAUD = 460800  # what nearly every board's USB chip carries
 _SIZES = {f"{n}MB": n << 20 for n in (2, 4, 8, 16, 32)}
 
 PortName = Annotated[str | None, typer.Option("--port", help="Serial port; default: the only one.")]
+BundlePath = Annotated[
+    Path | None, typer.Option(help="The vehicle's folder, or its .tar (patrol provision).")
+]
+ReleasePath = Annotated[
+    Path | None,
+    typer.Option(help="A verified release; default: the bundle's, or this tree's agent."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Look at everything, write nothing.")]
+RecordsPath = Annotated[Path, typer.Option(help="Folder for boards.jsonl: which board got what.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]
 Baud = Annotated[int, typer.Option(min=9600, max=4_000_000, help="Baud for the data.")]
 
 
@@ -28,26 +38,19 @@ def esp32(
     image: Annotated[
         Path, typer.Option("--firmware", help="MicroPython's firmware image, the whole one.")
     ],
-    bundle: Annotated[
-        Path | None, typer.Option(help="The vehicle's folder, or its .tar (patrol provision).")
-    ] = None,
+    bundle: BundlePath = None,
     port: PortName = None,
     board: Annotated[
         str | None, typer.Option(help="Pins; default: gateway_s3, or devkit_esp32.")
     ] = None,
-    release: Annotated[
-        Path | None,
-        typer.Option(help="A verified release; default: the bundle's, or this tree's agent."),
-    ] = None,
+    release: ReleasePath = None,
     update: Annotated[
         bool, typer.Option("--update", help="Keep the board's configuration, keys and journal.")
     ] = False,
     erase: Annotated[
         bool, typer.Option("--erase", help="Also where the board holds a file system already.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Look at everything, write nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     image_only: Annotated[
         Path | None, typer.Option(help="Write all into this file instead of a board.")
     ] = None,
@@ -59,10 +62,8 @@ def esp32(
     selftest: Annotated[
         bool, typer.Option(help="Then start the gateway and ask it for its self-test.")
     ] = True,
-    records: Annotated[
-        Path, typer.Option(help="Folder for boards.jsonl: which board got what.")
-    ] = Path("boards"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    records: RecordsPath = Path("boards"),
+    as_json: AsJson = False,
 ) -> None:
     """Flash firmware, agent and a vehicle's configuration onto an ESP32 or ESP32-S3.
 
@@ -124,26 +125,17 @@ def pi_(
         Path,
         typer.Option(help="The Pi's system: where its card is mounted, or / on the Pi itself."),
     ],
-    bundle: Annotated[
-        Path | None, typer.Option(help="The vehicle's folder, or its .tar (patrol provision).")
-    ] = None,
-    release: Annotated[
-        Path | None,
-        typer.Option(help="A verified release; default: the bundle's, or this tree's agent."),
-    ] = None,
+    bundle: BundlePath = None,
+    release: ReleasePath = None,
     update: Annotated[
         bool, typer.Option("--update", help="Keep configuration, keys and journal.")
     ] = False,
     erase: Annotated[
         bool, typer.Option("--erase", help="Also where the system is a gateway already.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Look at everything, write nothing.")
-    ] = False,
-    records: Annotated[
-        Path, typer.Option(help="Folder for boards.jsonl: which board got what.")
-    ] = Path("boards"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    dry_run: DryRun = False,
+    records: RecordsPath = Path("boards"),
+    as_json: AsJson = False,
 ) -> None:
     """Put agent, slots, unit and a vehicle's configuration into a Raspberry Pi's system.
 

@@ -3,9 +3,8 @@
 import hashlib
 
 from agent.update import boot, rom
+from tools.emulator.esp32_board.rom import Rom
 from tools.release.build import index_of
-
-_SEGMENT, _PREPARE, _WRITE = 2, 3, 4
 
 
 class _Files:
@@ -19,25 +18,8 @@ class _Files:
         return self._files[name][at : None if count is None else at + count]
 
 
-class Partition:
-    """A ROM partition in memory: `ioctl` as `vfs.rom_ioctl`."""
-
-    def __init__(self, size):
-        self.data = bytearray(b"\xff" * size)
-
-    def ioctl(self, operation, number=0, *arguments):
-        if operation == _SEGMENT:
-            return memoryview(self.data)
-        if operation == _PREPARE:
-            self.data[: arguments[0]] = b"\xff" * arguments[0]
-        if operation == _WRITE:
-            at, data = arguments
-            self.data[at : at + len(data)] = data
-        return 1 if operation == 1 else 0
-
-
 def image(files):
     """The image's bytes of {path in the slot: bytes}."""
     size = sum(len(data) + 200 for data in files.values()) + rom.PIECE
-    partition = Partition(size)
+    partition = Rom(bytearray(b"\xff" * size))
     return bytes(rom.place(_Files("a", files), "a", boot.rows, partition.ioctl, hashlib.sha256))
