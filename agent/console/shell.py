@@ -30,7 +30,12 @@ _SHARED = "console.levels console.limits"
 CAR = ("dtc", "freeze", "ready", "vin", "monitor", "scan")
 LIVE = ("watch", "obd")
 # What a command and its picture take, besides what forgets itself; and what orders use of that.
-_SEEN = "console.grammar console.lines console.faults packed obd.monitors obd.names obd.readiness"
+# A release makes obd.monitors and obd.readiness parts of obd.scan (tools/release/link.py), which
+# imports further ones.
+_SEEN = (
+    "console.grammar console.lines console.faults packed obd.scan obd.freeze obd.vehicle_info"
+    " obd.monitors obd.names obd.readiness"
+)
 _SEEN_SHARED = "duties console.commands"
 
 
